@@ -1,0 +1,1 @@
+"""Exactly-once ingestion, validation and accounting for fleets of IoT sensors."""

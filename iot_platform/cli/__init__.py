@@ -1,0 +1,1 @@
+"""`iot-platform …`: each command calls one function of a room below."""

@@ -1,0 +1,136 @@
+"""What every long-running process shares: when to stop, how much to do, one of each, and a sign of life."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from iot_platform.clock import Clock
+from iot_platform.errors import AlreadyRunningError
+
+
+class Stop:
+    """A request to stop, set by a signal, by the loss of the parent, or by the program itself."""
+
+    def __init__(self, *, parent_pid: int | None = None) -> None:
+        self._event = threading.Event()
+        self._parent_pid = parent_pid
+
+    @property
+    def requested(self) -> bool:
+        if self._parent_pid is not None and os.getppid() != self._parent_pid:
+            self._event.set()
+        return self._event.is_set()
+
+    def request(self) -> None:
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most `seconds`; True as soon as a stop was requested."""
+        return self._event.wait(seconds) or self.requested
+
+    def on_signals(self) -> Stop:
+        """SIGTERM and SIGINT request a stop; a second SIGINT interrupts at once."""
+
+        def handle(signum: int, _frame: FrameType | None) -> None:
+            if self._event.is_set() and signum == signal.SIGINT:
+                raise KeyboardInterrupt
+            self._event.set()
+
+        signal.signal(signal.SIGTERM, handle)
+        signal.signal(signal.SIGINT, handle)
+        return self
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How far a foreground run goes; all None and False: until stopped."""
+
+    count: int | None = None
+    seconds: float | None = None
+    until_caught_up: bool = False
+
+
+class Limit:
+    """Keeps a run within its bounds."""
+
+    def __init__(self, bounds: Bounds, clock: Clock) -> None:
+        self._bounds = bounds
+        self._clock = clock
+        self._deadline = None if bounds.seconds is None else clock.monotonic() + bounds.seconds
+        self.done = 0
+
+    def add(self, records: int) -> None:
+        self.done += records
+
+    @property
+    def until_caught_up(self) -> bool:
+        return self._bounds.until_caught_up
+
+    @property
+    def remaining(self) -> int | None:
+        """Records that may still be taken; None when unbounded."""
+        return None if self._bounds.count is None else max(0, self._bounds.count - self.done)
+
+    @property
+    def reached(self) -> bool:
+        if self._bounds.count is not None and self.done >= self._bounds.count:
+            return True
+        return self._deadline is not None and self._clock.monotonic() >= self._deadline
+
+
+@contextmanager
+def lease(path: Path, what: str) -> Iterator[None]:
+    """Hold `path` locked for the life of the block: one holder on this machine, freed by its death.
+
+    Raises AlreadyRunningError, naming the holder's process id.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            holder = handle.read().strip() or "unknown"
+            raise AlreadyRunningError(
+                f"{what} already runs here, as process {holder}.",
+                next_step="Stop that one first (`iot-platform status` shows what runs), or use another IOT_STATE_DIR.",
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Readers see the old text or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+class Heartbeat:
+    """A sign of life for `status`: one small JSON file a process, rewritten at most once per `every_seconds`."""
+
+    def __init__(self, path: Path, clock: Clock, every_seconds: float = 1.0) -> None:
+        self._path = path
+        self._clock = clock
+        self._every_seconds = every_seconds
+        self._next = float("-inf")
+
+    def beat(self, facts: Mapping[str, Any], *, now: bool = False) -> None:
+        if not now and self._clock.monotonic() < self._next:
+            return
+        self._next = self._clock.monotonic() + self._every_seconds
+        document = {"pid": os.getpid(), "at": self._clock.now().isoformat(), **facts}
+        write_atomically(self._path, json.dumps(document))

@@ -1,0 +1,1 @@
+"""What needs both Kafka and the warehouse: load, audit, the copy for readers."""

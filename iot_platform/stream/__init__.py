@@ -1,0 +1,1 @@
+"""The path through Kafka; the only importer of confluent_kafka."""

@@ -1,0 +1,97 @@
+"""Kafka clients, configured in one place so that no caller can weaken what the promise rests on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from iot_platform.errors import SettingsError
+from iot_platform.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ADMIN_TIMEOUT_SECONDS = 15.0
+
+# A user's `kafka.properties` may add security and tuning, but none of these.
+PROTECTED = frozenset(
+    {
+        "bootstrap.servers",
+        "enable.idempotence",
+        "acks",
+        "request.required.acks",
+        "max.in.flight",
+        "max.in.flight.requests.per.connection",
+        "retries",
+        "message.send.max.retries",
+        "message.timeout.ms",
+        "delivery.timeout.ms",
+        "partitioner",
+        "isolation.level",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "auto.offset.reset",
+        "transactional.id",
+        "group.id",
+        "delivery.report.only.error",
+    }
+)
+
+
+class Clients:
+    """Makes Kafka clients from the settings. Each client belongs to its caller, who closes it."""
+
+    def __init__(self, settings: Settings) -> None:
+        refused = PROTECTED & settings.kafka.properties.keys()
+        if refused:
+            raise SettingsError(
+                f"kafka.properties may not set {', '.join(sorted(refused))}: the promise of exactly once rests on it.",
+                next_step="Remove it from iot.toml or the environment.",
+            )
+        self.bootstrap_servers = settings.bootstrap_servers
+        self._common: dict[str, Any] = {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "client.id": settings.instance,
+            "reconnect.backoff.ms": 50,
+            "reconnect.backoff.max.ms": 2000,
+            "log_level": 4,
+            **settings.kafka.properties,
+        }
+
+    def admin(self) -> AdminClient:
+        """Keep the reference until every future it gave has a result: a collected client never answers."""
+        return AdminClient({**self._common}, logger=log)
+
+    def producer(self, extra: Mapping[str, Any] | None = None) -> Producer:
+        """An idempotent producer (P1) that partitions as Kafka's Java client does (P5)."""
+        return Producer(
+            {
+                **self._common,
+                **(extra or {}),
+                "enable.idempotence": True,
+                "acks": "all",
+                "max.in.flight.requests.per.connection": 5,
+                "partitioner": "murmur2",
+            },
+            logger=log,
+        )
+
+    def consumer(self, group: str, extra: Mapping[str, Any] | None = None) -> Consumer:
+        """A read_committed consumer that never commits by itself and never skips offsets by itself."""
+        return Consumer(
+            {
+                **self._common,
+                "fetch.message.max.bytes": 524_288,
+                "fetch.queue.backoff.ms": 5,
+                **(extra or {}),
+                "group.id": group,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+            },
+            logger=log,
+        )

@@ -1,0 +1,1 @@
+"""Where readings are born: a simulated fleet, files."""

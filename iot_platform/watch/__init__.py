@@ -1,0 +1,1 @@
+"""Lag, as pure decisions over figures read elsewhere."""
