@@ -82,7 +82,8 @@ class ProducerSettings(_Section):
 
 
 class ValidatorSettings(_Section):
-    batch_max: int = Field(10_000, ge=1, description="most records in one transaction")
+    # 20,000 ids fill 640 kB of a ledger entry, which may have 900 kB.
+    batch_max: int = Field(10_000, ge=1, le=20_000, description="most records in one transaction")
     linger_seconds: float = Field(0.01, ge=0, description="wait for company after the first record")
     transaction_timeout_seconds: float = Field(15, ge=1)
     session_timeout_seconds: float = Field(6, ge=6)
@@ -193,4 +194,6 @@ def load_settings(**overrides: object) -> Settings:
         mistakes = "; ".join(
             f"IOT_{'__'.join(str(part).upper() for part in item['loc'])}: {item['msg']}" for item in error.errors()
         )
-        raise SettingsError(f"The settings do not hold: {mistakes}.", next_step="Mend the environment or iot.toml.") from None
+        raise SettingsError(
+            f"The settings do not hold: {mistakes}.", next_step="Mend the environment or iot.toml."
+        ) from None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -20,7 +20,6 @@ FINGERPRINT_BYTES = 8
 PAIR_BYTES = ID_BYTES + FINGERPRINT_BYTES
 MAX_SENSORS_NAMED = 1_000
 OTHER_SENSORS = "*"
-_MAX_PAIRS = 25_000  # 25,000 pairs are 800,000 base64 characters: room for the rest below MAX_ENTRY_BYTES
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def capped_by_sensor(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def encode(entry: LedgerEntry) -> bytes:
-    """The value on the wire. Raises ValueError when it is too large: call `split` first."""
+    """The value on the wire. Raises ValueError past MAX_ENTRY_BYTES, which ValidatorSettings.batch_max rules out."""
     value = _encoder.encode(
         _Wire(
             v=LEDGER_VERSION,
@@ -126,23 +125,5 @@ def decode(value: bytes) -> LedgerEntry:
     return LedgerEntry(**fields, ids=base64.b64decode(wire.ids))
 
 
-def split(entry: LedgerEntry, accepted_offsets: list[int]) -> Iterator[LedgerEntry]:
-    """Entries small enough for the wire, which together say what `entry` says.
-
-    `accepted_offsets` are the raw offsets of the ids, in order, so that each part covers the offsets of its ids.
-    The counts other than `valid` go with the last part; the ranges join without gap or overlap, and only the sum
-    over the parts satisfies the equation of counts: `gaps` may therefore be negative in the last part's favour.
-    """
-    pairs = len(entry.ids) // PAIR_BYTES
-    if pairs <= _MAX_PAIRS:
-        yield entry
-        return
-    raise NotImplementedError("split by transaction size: see ValidatorSettings.batch_max")
-
-
 def key(partition: int) -> bytes:
     return str(partition).encode("ascii")
-
-
-def without_ids(entry: LedgerEntry) -> LedgerEntry:
-    return replace(entry, ids=b"")
