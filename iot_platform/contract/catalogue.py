@@ -150,4 +150,6 @@ def _null_policy(field_name: str, policy: str, source: str) -> NullPolicy:
     for choice in choices:
         if choice == policy:
             return choice
-    raise SettingsError(f"Catalogue '{source}': null policy '{policy}' of '{field_name}' is not {' or '.join(choices)}.")
+    raise SettingsError(
+        f"Catalogue '{source}': null policy '{policy}' of '{field_name}' is not {' or '.join(choices)}."
+    )
