@@ -128,8 +128,13 @@ class Heartbeat:
         self._every_seconds = every_seconds
         self._next = float("-inf")
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `beat` would write: ask first where the facts cost something."""
+        return self._clock.monotonic() >= self._next
+
     def beat(self, facts: Mapping[str, Any], *, now: bool = False) -> None:
-        if not now and self._clock.monotonic() < self._next:
+        if not now and not self.is_due:
             return
         self._next = self._clock.monotonic() + self._every_seconds
         document = {"pid": os.getpid(), "at": self._clock.now().isoformat(), **facts}

@@ -66,6 +66,7 @@ class FleetSettings(_Section):
     sensors: int = Field(50, ge=1)
     rate: float = Field(10.0, gt=0, description="messages a second in all; 10 = 864,000 a day")
     seed: int = 2026
+    null_share: float = Field(0.0, ge=0, le=1, description="share of the nullable fields that is null, in every sensor")
 
 
 class ProducerSettings(_Section):
@@ -121,6 +122,7 @@ class Settings(BaseSettings):
     producer: ProducerSettings = ProducerSettings()
     validator: ValidatorSettings = ValidatorSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
+    faultpoint: str = Field("", description="for tests: see faultpoints.py")
 
     def model_post_init(self, _context: object) -> None:
         # The model is frozen for its users; here it is still being made.

@@ -1,0 +1,286 @@
+"""Run a source into a stream: take, make durable, deliver, account. The same code in the foreground and supervised."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from confluent_kafka import Producer
+
+from iot_platform.clock import Clock, SystemClock, unix_millis
+from iot_platform.contract.topology import Topology
+from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease
+from iot_platform.settings import Settings
+from iot_platform.stream.clients import Clients
+from iot_platform.stream.producer.delivery import MAX_READINGS_IN_FLIGHT, Delivery, MakeProducer
+from iot_platform.stream.producer.retry import Phase, RetryPolicy, RetryState
+from iot_platform.stream.sources.base import Batch, Source
+from iot_platform.stream.spool import Spool, SpooledBatch, SpoolFullError, spool_path
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 5.0
+"""How long a stop waits for Kafka to take what is in flight; the rest stays in the spool."""
+_GATHER_SECONDS = 0.02
+"""Readings that come singly are stored together if they come within this time: one fsync for all."""
+_STEP_SECONDS = 0.05
+_SETTLE_SECONDS = 0.1
+_FULL_RETRY_SECONDS = 0.2
+_OVERHEAD_BYTES = 65_536
+"""Key and Kafka's own framing on top of the largest value."""
+
+
+@dataclass(frozen=True)
+class ProducerResult:
+    """What this run did, in readings; `spooled` is what waits now, from earlier runs too."""
+
+    born: int
+    acknowledged: int
+    refused: int
+    quarantined: int
+    skipped: int
+    spooled: int
+    seconds: float
+    kafka_away: bool
+
+
+def run_producer(
+    settings: Settings,
+    source: Source,
+    stream_name: str,
+    *,
+    stop: Stop,
+    bounds: Bounds | None = None,
+    clock: Clock | None = None,
+    heartbeat: Heartbeat | None = None,
+) -> ProducerResult:
+    """Run `source` into `stream_name` until it is exhausted, the bounds are reached or a stop is requested.
+
+    A bounded run ends when all is acknowledged, or when Kafka counts as away: then `spooled` readings wait for the
+    next run. Raises AlreadyRunningError when the slot is taken, DamagedError when the spool's file is unreadable.
+    """
+    clock = clock or SystemClock()
+    slot = f"{stream_name}-{source.name}"
+    beat_name = stream_name if source.name == "fleet" else slot
+    heartbeat = heartbeat or Heartbeat(settings.heartbeat_dir / f"producer-{beat_name}.json", clock)
+    with lease(settings.lease_dir / f"producer-{slot}.lock", f"The producer {slot}"), closing(source):
+        path = spool_path(settings.spool_dir, stream_name, source.name)
+        with closing(Spool(path, settings.producer.spool_max_bytes)) as spool:
+            retry = RetryState(RetryPolicy.of(settings.producer), random.random)
+            delivery = Delivery(producer_factory(settings, stream_name), Topology(stream_name).raw, spool, retry, clock)
+            with closing(delivery):
+                run = _Run(settings, source, stream_name, spool, delivery, _Edges(clock, stop, heartbeat))
+                return run.until_done(bounds or Bounds())
+
+
+def producer_factory(settings: Settings, stream_name: str) -> MakeProducer:
+    """Makes the producers of one stream; what the promise rests on is added by `Clients.producer`."""
+    clients = Clients(settings)
+    properties = {
+        "message.timeout.ms": 0,
+        "linger.ms": settings.producer.linger_ms,
+        "compression.type": settings.producer.compression,
+        "message.max.bytes": settings.stream(stream_name).max_message_bytes + _OVERHEAD_BYTES,
+        "queue.buffering.max.messages": 2 * MAX_READINGS_IN_FLIGHT,
+    }
+
+    def make(extra: Mapping[str, Any]) -> Producer:
+        return clients.producer({**properties, **extra})
+
+    return make
+
+
+@dataclass(frozen=True)
+class _Edges:
+    clock: Clock
+    stop: Stop
+    heartbeat: Heartbeat
+
+
+class _Run:
+    def __init__(
+        self, settings: Settings, source: Source, stream: str, spool: Spool, delivery: Delivery, edges: _Edges
+    ) -> None:
+        self._settings = settings.producer
+        self._largest_bytes = settings.stream(stream).max_message_bytes
+        self._source = source
+        self._stream = stream
+        self._spool = spool
+        self._delivery = delivery
+        self._clock, self._stop, self._heartbeat = edges.clock, edges.stop, edges.heartbeat
+        self._held: Batch | None = None
+        self._exhausted = False
+        self._idle = False
+        self._ask_at = float("-inf")
+        self._settle_at = 0.0
+        self._skipped = 0
+        self._full = False
+        self._rates = _Rates(self._clock)
+
+    def until_done(self, bounds: Bounds) -> ProducerResult:
+        began, before = self._clock.monotonic(), self._spool.counters()
+        self._limit = Limit(bounds, self._clock)
+        self._source.start(self._spool.cursor)
+        while not self._stop.requested and not self._is_done():
+            self._step()
+        self._flush()
+        self._beat(now=True)
+        after = self._spool.counters()
+        return ProducerResult(
+            **{name: after[name] - before[name] for name in after},
+            skipped=self._skipped,
+            spooled=self._spool.depth().readings,
+            seconds=self._clock.monotonic() - began,
+            kafka_away=self._delivery.retry.phase is Phase.AWAY,
+        )
+
+    def _is_done(self) -> bool:
+        """Nothing more is taken, and all is delivered or cannot be."""
+        if self._held is not None or not self._taking_is_over():
+            return False
+        return self._delivery.is_idle or self._delivery.retry.phase is Phase.AWAY
+
+    def _taking_is_over(self) -> bool:
+        caught_up = self._limit.until_caught_up and self._idle
+        return self._exhausted or self._limit.reached or caught_up
+
+    def _step(self) -> None:
+        took = False
+        if not self._must_wait():
+            took = self._take()
+        self._delivery.pump(0.0 if took else self._pause_seconds())
+        if self._delivery.retry.phase is not Phase.SENDING and not took:
+            self._stop.wait(self._pause_seconds())
+        self._settle(took=took)
+        self._beat()
+
+    def _must_wait(self) -> bool:
+        if self._held is not None:
+            return self._clock.monotonic() < self._ask_at
+        if self._taking_is_over() or self._clock.monotonic() < self._ask_at:
+            return True
+        return self._source.can_wait and self._delivery.is_saturated
+
+    def _pause_seconds(self) -> float:
+        return max(0.0, min(_STEP_SECONDS, self._ask_at - self._clock.monotonic())) or _GATHER_SECONDS / 10
+
+    def _take(self) -> bool:
+        """Take a batch and make it durable; True when there was one and more may follow at once."""
+        batch = self._held or self._source.batch(self._batch_limit())
+        if not self._store(batch):
+            self._held = batch
+            self._ask_at = self._clock.monotonic() + _FULL_RETRY_SECONDS
+            return False
+        self._held = None
+        self._exhausted = batch.exhausted
+        self._idle = not batch.readings
+        self._skipped += batch.skipped
+        self._limit.add(len(batch.readings))
+        full_batch = len(batch.readings) >= self._batch_limit()
+        self._ask_at = self._clock.monotonic() + (0.0 if full_batch else max(batch.wait_seconds, _GATHER_SECONDS))
+        return bool(batch.readings)
+
+    def _batch_limit(self) -> int:
+        remaining = self._limit.remaining
+        return self._settings.batch_readings if remaining is None else min(self._settings.batch_readings, remaining)
+
+    def _store(self, batch: Batch) -> bool:
+        """False when the batch must be offered again later."""
+        if not batch.readings and not batch.skipped and not batch.exhausted:
+            return True
+        fitting = [r for r in batch.readings if r.value is None or len(r.value) <= self._largest_bytes]
+        refused = Counter(too_large=len(batch.readings) - len(fitting))
+        try:
+            batch_id = self._spool.append(fitting, batch.cursor, +refused)
+        except SpoolFullError as full:
+            self._tell_full(full)
+            return not self._source.can_wait and self._refuse(batch)
+        self._full = False
+        if fitting:
+            self._delivery.offer(SpooledBatch(batch_id, fitting))
+        self._source.accepted(batch)
+        return True
+
+    def _refuse(self, batch: Batch) -> bool:
+        """Count what a source that cannot wait has lost to a full spool; False when not even that could be written."""
+        try:
+            self._spool.append((), batch.cursor, {"spool_full": len(batch.readings)})
+        except SpoolFullError:
+            return False
+        return True
+
+    def _tell_full(self, full: SpoolFullError) -> None:
+        if not self._full:
+            log.warning("%s", full)
+        self._full = True
+
+    def _settle(self, *, took: bool) -> None:
+        """Acknowledgements go with the next batch; without one, by themselves, a few times a second."""
+        now = self._clock.monotonic()
+        if took or not self._spool.unsettled:
+            self._settle_at = now + _SETTLE_SECONDS
+        elif now >= self._settle_at:
+            try:
+                self._spool.settle()
+            except SpoolFullError as full:
+                self._tell_full(full)
+                self._settle_at = now + _FULL_RETRY_SECONDS
+
+    def _flush(self) -> None:
+        """Let Kafka take what is in flight, for a bounded time, whatever clock the run goes by."""
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while (
+            not self._delivery.is_idle and self._delivery.retry.phase is Phase.SENDING and time.monotonic() < deadline
+        ):
+            self._delivery.pump(_STEP_SECONDS)
+        self._spool.settle()
+
+    def _beat(self, *, now: bool = False) -> None:
+        if not self._heartbeat.is_due and not now:
+            return
+        counters, depth, retry = self._spool.counters(), self._spool.depth(), self._delivery.retry
+        oldest = depth.oldest_accepted_at_ms
+        self._heartbeat.beat(
+            {
+                "role": "producer",
+                "stream": self._stream,
+                "source": self._source.name,
+                "phase": retry.phase.value,
+                **counters,
+                "spooled": depth.readings,
+                "spool_bytes": depth.bytes,
+                "spool_full": self._full,
+                "oldest_age_seconds": 0 if oldest is None else (unix_millis(self._clock.now()) - oldest) / 1000,
+                "in_flight": self._delivery.readings_in_flight,
+                "skipped": self._skipped,
+                "rates": self._rates.since_last(counters),
+                "failed_attempts": retry.failures,
+                "kafka_error": self._delivery.last_error,
+                "incidents": [
+                    {**asdict(one), "began_at": one.began_at.isoformat(), "attempts": list(one.attempts)}
+                    for one in retry.incidents
+                ],
+            },
+            now=True,
+        )
+
+
+class _Rates:
+    """Readings a second between two looks at the counters."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._at = clock.monotonic()
+        self._last: dict[str, int] | None = None
+
+    def since_last(self, counters: dict[str, int]) -> dict[str, float]:
+        now, last = self._clock.monotonic(), self._last or counters
+        seconds = max(now - self._at, 1e-9)
+        self._at, self._last = now, counters
+        return {name: round((counters[name] - last[name]) / seconds, 1) for name in ("born", "acknowledged")}

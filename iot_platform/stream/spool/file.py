@@ -1,0 +1,60 @@
+"""The spool's file: its tables, and SQLite's errors in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from iot_platform.errors import DamagedError, UnavailableError
+
+PAGE_BYTES = 32_768  # batches are large: few pages a row
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS batches (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    readings INTEGER NOT NULL, bytes INTEGER NOT NULL, accepted_at_ms INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL, frames BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS quarantine (
+    id INTEGER PRIMARY KEY, readings INTEGER NOT NULL, crc32 INTEGER NOT NULL, frames BLOB, why TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS refusals (reason TEXT PRIMARY KEY, readings INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS acknowledged_offsets (
+    partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS cursor (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), document TEXT NOT NULL);
+"""
+
+
+class SpoolFullError(UnavailableError):
+    """The batch does not fit under the spool's limit, or on the disk; nothing of it was stored."""
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """SQLite's errors in our words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        # SQLITE_FULL is a full disk; SQLITE_IOERR is how a file-size limit or a dying disk shows.
+        if error.sqlite_errorname == "SQLITE_FULL" or error.sqlite_errorname.startswith("SQLITE_IOERR"):
+            raise SpoolFullError(
+                f"The spool {path} cannot be written: {error}.",
+                next_step="Free space on its disk; it goes on by itself.",
+            ) from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:
+            raise DamagedError(
+                f"The spool {path} is damaged beyond its rows: {error}.",
+                next_step="Move the file aside and keep it, then start again; `sqlite3 FILE .recover` may read what it held.",
+            ) from error
+        raise
+
+
+def spool_path(spool_dir: Path, stream: str, slot: str) -> Path:
+    return spool_dir / f"{stream}-{slot}.sqlite"
+
+
+def read_counters(connection: sqlite3.Connection) -> dict[str, int]:
+    stored = dict(connection.execute("SELECT name, value FROM counters").fetchall())
+    return {name: stored.get(name, 0) for name in ("born", "acknowledged", "refused", "quarantined")}

@@ -1,0 +1,232 @@
+"""The writing side of the spool."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iot_platform.errors import DamagedError
+from iot_platform.stream.framing import pack, unpack
+from iot_platform.stream.sources.base import Cursor, Reading
+from iot_platform.stream.spool.file import PAGE_BYTES, SCHEMA, SpoolFullError, explained, read_counters
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledBatch:
+    """A stored batch. `id` grows by order of acceptance and is never used twice."""
+
+    id: int
+    readings: Sequence[Reading]
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What waits in the spool."""
+
+    readings: int
+    bytes: int
+    oldest_accepted_at_ms: int | None
+
+
+@dataclass
+class _Settled:
+    """Acknowledgements not yet written; they go with the next transaction."""
+
+    batch_ids: list[int] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    offsets: dict[int, int] = field(default_factory=dict)
+
+
+class Spool:
+    """The writing side; one process at a time (the slot's lease). Used by one thread."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._max_bytes = max_bytes
+        self._settled = _Settled()
+        with explained(path):
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.executescript(SCHEMA)
+            self._readings, self._bytes = self._connection.execute(
+                "SELECT coalesce(sum(readings), 0), coalesce(sum(bytes), 0) FROM batches"
+            ).fetchone()
+
+    @property
+    def cursor(self) -> Cursor | None:
+        """Where the source goes on; None before its first batch."""
+        row = self._connection.execute("SELECT document FROM cursor").fetchone()
+        return json.loads(row[0]) if row else None
+
+    def append(self, readings: Sequence[Reading], cursor: Cursor, refused: Mapping[str, int] | None = None) -> int:
+        """Store a batch, the cursor after it and, by reason, readings born but refused. Returns the batch's id.
+
+        Durable on return. SpoolFullError: nothing was stored, and the same call may succeed later.
+        """
+        refused = refused or {}
+        block = pack(readings)
+        # A batch larger than the whole limit must still pass when it is alone, or it would wait for ever.
+        if readings and self._bytes and self._bytes + len(block) > self._max_bytes:
+            self.settle()
+            if self._bytes and self._bytes + len(block) > self._max_bytes:
+                raise SpoolFullError(
+                    f"The spool {self.path.name} holds {self._bytes} bytes; its limit is {self._max_bytes}.",
+                    next_step="It drains by itself when Kafka is back; the limit is IOT_PRODUCER__SPOOL_MAX_BYTES.",
+                )
+        with self._transaction():
+            batch_id = self._insert(readings, block) if readings else 0
+            self._refuse(refused)
+            self._count("born", len(readings) + sum(refused.values()))
+            self._connection.execute(
+                "INSERT INTO cursor VALUES (1, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
+                (json.dumps(cursor),),
+            )
+        self._grow(len(readings), len(block))
+        return batch_id
+
+    def acknowledge(self, batch_id: int, offsets: Mapping[int, int], refused: Mapping[str, int] | None = None) -> None:
+        """Kafka has the whole batch, but for what it refused for good. Written with the next transaction.
+
+        `offsets`: the highest offset of the batch by partition.
+        """
+        self._settled.batch_ids.append(batch_id)
+        self._settled.refused.update(refused or {})
+        for partition, offset in offsets.items():
+            self._settled.offsets[partition] = max(offset, self._settled.offsets.get(partition, -1))
+
+    def settle(self) -> None:
+        """Write the acknowledgements noted so far."""
+        if self._settled.batch_ids:
+            with self._transaction():
+                pass
+
+    def after(self, batch_id: int) -> SpooledBatch | None:
+        """The next batch behind `batch_id`; damaged ones on the way go to quarantine and are counted."""
+        while True:
+            with explained(self.path):
+                row = self._connection.execute(
+                    "SELECT id, readings, crc32, frames FROM batches WHERE id > ? ORDER BY id LIMIT 1", (batch_id,)
+                ).fetchone()
+            if row is None:
+                return None
+            try:
+                return SpooledBatch(row[0], _checked(*row[1:]))
+            except DamagedError as damage:
+                self._quarantine(row[0], str(damage))
+                batch_id = row[0]
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether acknowledgements wait for a transaction."""
+        return bool(self._settled.batch_ids)
+
+    def depth(self) -> Depth:
+        """As of the last transaction."""
+        oldest = self._connection.execute("SELECT accepted_at_ms FROM batches ORDER BY id LIMIT 1").fetchone()
+        return Depth(self._readings, self._bytes, oldest[0] if oldest else None)
+
+    def counters(self) -> dict[str, int]:
+        """born, acknowledged, refused and quarantined since this spool began."""
+        return read_counters(self._connection)
+
+    def close(self) -> None:
+        self.settle()
+        self._connection.close()
+
+    def _insert(self, readings: Sequence[Reading], block: bytes) -> int:
+        inserted = self._connection.execute(
+            "INSERT INTO batches (readings, bytes, accepted_at_ms, crc32, frames) VALUES (?, ?, ?, ?, ?)",
+            (len(readings), len(block), readings[0].accepted_at_ms, zlib.crc32(block), block),
+        )
+        assert inserted.lastrowid is not None
+        return inserted.lastrowid
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Everything in the block and the noted acknowledgements, or nothing."""
+        with explained(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                gone = self._apply_settled()
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        self._settled = _Settled()
+        self._grow(-gone[0], -gone[1])
+
+    def _grow(self, readings: int, size_bytes: int) -> None:
+        self._readings += readings
+        self._bytes += size_bytes
+
+    def _apply_settled(self) -> tuple[int, int]:
+        """Remove acknowledged rows and count what they held: readings and bytes that are gone."""
+        readings = freed = 0
+        for batch_id in self._settled.batch_ids:
+            row = self._connection.execute(
+                "DELETE FROM batches WHERE id = ? RETURNING readings, bytes", (batch_id,)
+            ).fetchone()
+            if row is not None:
+                readings += row[0]
+                freed += row[1]
+        self._refuse(self._settled.refused)
+        self._count("acknowledged", readings - self._settled.refused.total())
+        self._connection.executemany(
+            "INSERT INTO acknowledged_offsets VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET offset = max(offset, excluded.offset)",
+            self._settled.offsets.items(),
+        )
+        return readings, freed
+
+    def _refuse(self, reasons: Mapping[str, int]) -> None:
+        self._connection.executemany(
+            "INSERT INTO refusals VALUES (?, ?) ON CONFLICT DO UPDATE SET readings = readings + excluded.readings",
+            reasons.items(),
+        )
+        self._count("refused", sum(reasons.values()))
+
+    def _count(self, name: str, by: int) -> None:
+        if by:
+            self._connection.execute(
+                "INSERT INTO counters VALUES (?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                (name, by),
+            )
+
+    def _quarantine(self, batch_id: int, why: str) -> None:
+        with self._transaction():
+            readings, freed = self._connection.execute(
+                "SELECT readings, bytes FROM batches WHERE id = ?", (batch_id,)
+            ).fetchone()
+            self._connection.execute(
+                "INSERT INTO quarantine SELECT id, readings, crc32, frames, ? FROM batches WHERE id = ?",
+                (why, batch_id),
+            )
+            self._connection.execute("DELETE FROM batches WHERE id = ?", (batch_id,))
+            self._count("quarantined", readings)
+        self._grow(-readings, -freed)
+        log.error(
+            "spool %s: batch %d with %d readings is damaged and set aside: %s", self.path.name, batch_id, readings, why
+        )
+
+
+def _checked(readings: int, crc32: int, frames: bytes) -> list[Reading]:
+    if not isinstance(frames, bytes) or zlib.crc32(frames) != crc32:
+        raise DamagedError("The stored bytes do not match their checksum.")
+    unpacked = unpack(frames)
+    if len(unpacked) != readings:
+        raise DamagedError(f"The row claims {readings} readings and holds {len(unpacked)}.")
+    return unpacked
