@@ -1,0 +1,155 @@
+"""Rebuild what a validator must know of a partition from the stream's ledger.
+
+The order of the steps matters (F27, F28): the committed input offset is asked first, which waits out a former owner's
+pending commit; only then is the ledger's end read. The other way round, entries committed in between would be missed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+
+from iot_platform.contract import ledger
+from iot_platform.contract.topology import Topology
+from iot_platform.errors import ChangelogTooShortError, IntegrityError, KafkaUnavailableError, OffsetsLostError
+from iot_platform.stream.clients import Clients
+from iot_platform.stream.dedup import DedupWindow
+
+log = logging.getLogger(__name__)
+
+_ANSWER_SECONDS = 10.0
+_POLL_SECONDS = 0.5
+_BATCH = 1_000
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class PartitionState:
+    """Where to go on in the raw partition, and the ids accepted within the window."""
+
+    next_offset: int
+    window: DedupWindow
+
+
+class Changelog:
+    """Restores partitions of one stream."""
+
+    def __init__(self, clients: Clients, topology: Topology, window_hours: float) -> None:
+        self._clients = clients
+        self._topology = topology
+        self._window_ms = round(window_hours * _HOUR_MS)
+
+    def restore(self, consumer: Consumer, partition: int, alive: Callable[[], bool]) -> PartitionState:
+        """The state of `partition`, for its new owner `consumer`.
+
+        Raises OffsetsLostError, ChangelogTooShortError or IntegrityError rather than starting with a hole,
+        KafkaUnavailableError when Kafka does not answer or `alive` turns false meanwhile.
+        """
+        committed = self._committed(consumer, partition)
+        window = DedupWindow(self._window_ms)
+        covered_to = self._replay(partition, window, alive)
+        next_offset = self._agreed(partition, committed, covered_to, consumer)
+        log.info(
+            "restored %s/%d: next offset %d, %d ids in the window",
+            self._topology.raw, partition, next_offset, len(window),
+        )  # fmt: skip
+        return PartitionState(next_offset, window)
+
+    def _committed(self, consumer: Consumer, partition: int) -> int | None:
+        asked = TopicPartition(self._topology.raw, partition)
+        (answer,) = consumer.committed([asked], timeout=_ANSWER_SECONDS)
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+        return None if answer.offset == OFFSET_INVALID else int(answer.offset)
+
+    def _agreed(self, partition: int, committed: int | None, covered_to: int | None, consumer: Consumer) -> int:
+        """The offset on which the group and the ledger agree: both were written in the same transactions."""
+        raw = TopicPartition(self._topology.raw, partition)
+        low, high = consumer.get_watermark_offsets(raw, timeout=_ANSWER_SECONDS)
+        if committed is not None and covered_to is not None and committed != covered_to + 1:
+            group = self._topology.validator_group
+            raise IntegrityError(
+                f"{self._topology.raw}/{partition}: group {group} is at offset {committed}, but the ledger ends at "
+                f"{covered_to}. Somebody moved one without the other.",
+                next_step=f"Set the group back to offset {covered_to + 1} on this partition, then start the validator.",
+            )
+        next_offset = committed
+        if next_offset is None:  # a new group, or one whose offsets Kafka forgot after a long pause
+            next_offset = low if covered_to is None else covered_to + 1
+        if not low <= next_offset <= high:
+            raise OffsetsLostError(
+                f"{self._topology.raw}/{partition}: validation is to go on at offset {next_offset}, but Kafka holds "
+                f"{low} to {high}: raw records were removed by retention, or the topic was made anew.",
+                next_step=f"See what is missing with `iot-platform audit --stream {self._topology.stream}`.",
+            )
+        return next_offset
+
+    def _replay(self, partition: int, window: DedupWindow, alive: Callable[[], bool]) -> int | None:
+        """Feed the window from the ledger; the last raw offset the ledger covers, None when it is empty."""
+        reader = self._clients.consumer(f"{self._topology.validator_group}-restore", {"enable.partition.eof": True})
+        try:
+            start = self._start(reader, partition)
+            reader.assign([start])
+            return self._read(reader, window, alive)
+        finally:
+            reader.close()
+
+    def _start(self, reader: Consumer, partition: int) -> TopicPartition:
+        """The first ledger offset within the window, which ends at the newest time stamp in the ledger."""
+        at = TopicPartition(self._topology.ledger, partition)
+        low, high = reader.get_watermark_offsets(at, timeout=_ANSWER_SECONDS)
+        newest_ms = self._newest_ms(reader, partition, low, high)
+        if newest_ms is None:
+            return TopicPartition(at.topic, partition, low)
+        window_start_ms = newest_ms - self._window_ms
+        asked = TopicPartition(at.topic, partition, max(0, window_start_ms))
+        (first,) = reader.offsets_for_times([asked], timeout=_ANSWER_SECONDS)
+        if first.error is not None:
+            raise KafkaException(first.error)
+        if 0 < low == first.offset:
+            raise ChangelogTooShortError(
+                f"{at.topic}/{partition}: the ledger begins at offset {low}, within the deduplication window of "
+                f"{self._window_ms / _HOUR_MS:g} h: older accepted ids are not known any more.",
+                next_step="Keep streams.<name>.retention.ledger_days above the window; to go on without older ids, "
+                "lower streams.<name>.dedup_window_hours.",
+            )
+        return TopicPartition(at.topic, partition, first.offset if first.offset >= 0 else low)
+
+    def _newest_ms(self, reader: Consumer, partition: int, low: int, high: int) -> int | None:
+        """The time stamp of the last entry; the last offsets of a partition may be control records."""
+        step = 8
+        while low < high:
+            reader.assign([TopicPartition(self._topology.ledger, partition, max(low, high - step))])
+            newest: int | None = None
+            while True:
+                message = reader.poll(_ANSWER_SECONDS)
+                if message is None:
+                    raise KafkaUnavailableError("Kafka does not answer a read of the ledger.")
+                error = message.error()
+                if error is not None:
+                    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name in librdkafka
+                        break
+                    raise KafkaException(error)
+                newest = max(message.timestamp()[1], newest or 0)
+            if newest is not None or high - step <= low:
+                return newest
+            step *= 8
+        return None
+
+    def _read(self, reader: Consumer, window: DedupWindow, alive: Callable[[], bool]) -> int | None:
+        covered_to: int | None = None
+        while alive():
+            for message in reader.consume(_BATCH, _POLL_SECONDS):
+                error = message.error()
+                if error is not None:
+                    # End of the partition as a read_committed reader sees it: the last stable offset.
+                    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                        return covered_to
+                    raise KafkaException(error)
+                entry = ledger.decode(message.value() or b"")
+                window.accept_packed(entry.ids, message.timestamp()[1])
+                covered_to = max(entry.last, covered_to if covered_to is not None else -1)
+        raise KafkaUnavailableError("The ledger was not read to its end before the stop.")

@@ -1,0 +1,113 @@
+"""One transactional producer, and what its errors mean.
+
+librdkafka tells with each error what is still possible; this module turns that into exceptions, so that the validator's
+loop has three cases and no flags (docs/decisions/0004-transactions.md):
+
+    AbortRequiredError  the transaction failed, the producer lives: abort, seek back, go on
+    SessionLostError    the producer is fenced or in doubt: close it and the consumer, build both anew
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from iot_platform.clock import Clock
+from iot_platform.faultpoints import faultpoint
+
+log = logging.getLogger(__name__)
+
+_QUEUE_WAIT_SECONDS = 0.1
+
+
+class AbortRequiredError(Exception):
+    pass
+
+
+class SessionLostError(Exception):
+    pass
+
+
+class Transactions:
+    """Runs transactions one after another under one transactional.id."""
+
+    def __init__(self, producer: Producer, timeout_seconds: float, clock: Clock) -> None:
+        """`timeout_seconds` bounds each step, the retries of a step included."""
+        self._producer = producer
+        self._timeout_seconds = timeout_seconds
+        self._clock = clock
+        self._in_doubt = False
+
+    def start(self) -> None:
+        """Fence any earlier holder of the transactional.id and end what it left open. Call once."""
+        self._step("init_transactions", self._producer.init_transactions)
+
+    def begin(self) -> None:
+        if self._in_doubt:
+            # A late answer to the repeated commit or abort could hit the next transaction: this client has
+            # no epoch of its own for each transaction (KIP-890 part 2).
+            raise SessionLostError("the outcome of the last transaction was asked for twice")
+        self._step("begin_transaction", lambda _timeout: self._producer.begin_transaction())
+        faultpoint("validator.after_begin")
+
+    def produce(self, topic: str, partition: int, **record: Any) -> None:
+        """Queue one record, waiting for room. Failures of delivery show in `commit`.
+
+        Raises ValueError when the record alone is too large for the client.
+        """
+        while True:
+            try:
+                self._producer.produce(topic, partition=partition, **record)
+            except BufferError:
+                self._producer.poll(_QUEUE_WAIT_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise ValueError("record is larger than message.max.bytes") from error
+                raise _meaning(error) from error
+            else:
+                return
+
+    def commit(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
+        """Offsets (the next to read) and all that was produced become visible together, or not at all."""
+        faultpoint("validator.after_produce")
+        metadata = consumer.consumer_group_metadata()  # asked anew each time: it carries the fence
+        self._step(
+            "send_offsets_to_transaction",
+            lambda timeout: self._producer.send_offsets_to_transaction(offsets, metadata, timeout),
+        )
+        faultpoint("validator.after_send_offsets")
+        self._step("commit_transaction", self._producer.commit_transaction, doubtful=True)
+        faultpoint("validator.after_commit")
+
+    def abort(self) -> None:
+        self._step("abort_transaction", self._producer.abort_transaction, doubtful=True)
+
+    def _step(self, name: str, call: Callable[[float], Any], *, doubtful: bool = False) -> None:
+        deadline = self._clock.monotonic() + self._timeout_seconds
+        while True:
+            try:
+                call(max(0.1, deadline - self._clock.monotonic()))
+            except KafkaException as error:
+                meaning = _meaning(error)
+                if not error.args[0].retriable() or self._clock.monotonic() >= deadline:
+                    raise meaning from error
+                if isinstance(meaning, AbortRequiredError):
+                    raise meaning from error
+                log.warning("%s is repeated: %s", name, error.args[0].str())
+                self._in_doubt |= doubtful
+            else:
+                return
+
+
+def _meaning(error: KafkaException) -> AbortRequiredError | SessionLostError:
+    """What an error of the transactional producer asks for; in doubt, a new session."""
+    kafka_error: KafkaError = error.args[0]
+    text = f"{kafka_error.name()}: {kafka_error.str()}"
+    if kafka_error.fatal() or kafka_error.code() in (KafkaError._FATAL, KafkaError._FENCED):  # noqa: SLF001
+        return SessionLostError(text)
+    if kafka_error.txn_requires_abort():
+        return AbortRequiredError(text)
+    return SessionLostError(text)

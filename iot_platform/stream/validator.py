@@ -1,0 +1,96 @@
+"""The validator: raw records to validated ones, dead letters and the ledger, exactly once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaException
+
+from iot_platform.clock import Clock
+from iot_platform.contract.catalogue import load_catalogue
+from iot_platform.contract.judge import Judge
+from iot_platform.contract.reading import Freshness
+from iot_platform.errors import KafkaUnavailableError
+from iot_platform.lifecycle import Limit, Stop
+from iot_platform.settings import Settings
+from iot_platform.stream.session import Session, Totals
+from iot_platform.stream.transaction import SessionLostError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RestartPolicy:
+    """How often and how fast a lost session is made anew; a session that committed anything starts the count again."""
+
+    wait_seconds: float = 0.2
+    wait_max_seconds: float = 10.0
+
+    def wait_after(self, failures: int) -> float:
+        return min(self.wait_max_seconds, self.wait_seconds * 2.0 ** min(failures - 1, 16))
+
+
+class Validator:
+    """Keeps one slot validating: makes sessions, and new ones when they are lost."""
+
+    def __init__(self, settings: Settings, stream: str, slot: int, clock: Clock) -> None:
+        options = settings.stream(stream)
+        freshness = Freshness(options.max_age_seconds, options.max_ahead_seconds)
+        self._judge = Judge(load_catalogue(options.catalogue), freshness, options.max_message_bytes)
+        self._settings = settings
+        self._stream = stream
+        self._clock = clock
+        self._session_facts: dict[str, Any] = {}
+        self.slot = slot
+        self.totals = Totals()
+
+    def run(self, stop: Stop, limit: Limit, on_batch: Callable[[], None], policy: RestartPolicy | None = None) -> None:
+        """Validate until stopped or `limit` is reached. Raises PlatformError where going on would break the promise."""
+        policy = policy or RestartPolicy()
+        failures = 0
+        while not (stop.requested or limit.reached):
+            committed_before = self.totals.transactions
+            try:
+                self._run_session(stop, limit, on_batch)
+            except (SessionLostError, KafkaException, KafkaUnavailableError) as error:
+                failures = 1 if self.totals.transactions > committed_before else failures + 1
+                self.totals.last_error = str(error)
+                wait_seconds = policy.wait_after(failures)
+                log.warning("session lost, a new one in %.1f s: %s", wait_seconds, error)
+                on_batch()
+                stop.wait(wait_seconds)
+            else:
+                return
+
+    def _run_session(self, stop: Stop, limit: Limit, on_batch: Callable[[], None]) -> None:
+        self.totals.sessions += 1
+        session = Session(self._settings, self._stream, self.slot, self._judge, self.totals, self._clock)
+
+        def after_batch() -> None:
+            self._session_facts = session.facts()
+            on_batch()
+
+        try:
+            session.run(stop, limit, after_batch)
+        finally:
+            session.close()
+
+    def facts(self) -> dict[str, Any]:
+        """What `status` shows of this validator."""
+        totals = self.totals
+        return {
+            "slot": self.slot,
+            "transactions": totals.transactions,
+            "aborts": totals.aborts,
+            "sessions": totals.sessions,
+            "valid": totals.valid,
+            "repaired": totals.repaired,
+            "dead": totals.dead,
+            "duplicates": totals.duplicates,
+            "by_reason": dict(totals.by_reason),
+            "last_error": totals.last_error,
+            **self._session_facts,
+        }
