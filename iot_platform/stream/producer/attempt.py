@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from collections.abc import Iterator
+from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -35,7 +36,7 @@ class InFlight:
     def report(self, error: KafkaError | None, message: Message) -> None:
         """librdkafka's delivery report for one reading, in order within a partition."""
         if error is None:
-            self.offsets[message.partition()] = message.offset()
+            self.offsets[cast("int", message.partition())] = cast("int", message.offset())
         elif error.code() in _PERMANENT:
             self.refused[error.name()] += 1
         else:

@@ -1,4 +1,4 @@
-"""When a delivery has failed, how long to wait, and when Kafka counts as away (P3). Decisions only; nothing is sent here.
+"""When a delivery has failed, how long to wait, and when Kafka is away (P3). Decisions only; nothing is sent here.
 
 SENDING ──attempt failed──► WAITING ──waited──► SENDING          at most `retries` times in a row
    ▲                           │ one failure more

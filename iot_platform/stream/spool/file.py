@@ -46,7 +46,7 @@ def explained(path: Path) -> Iterator[None]:
         if error.sqlite_errorname in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:
             raise DamagedError(
                 f"The spool {path} is damaged beyond its rows: {error}.",
-                next_step="Move the file aside and keep it, then start again; `sqlite3 FILE .recover` may read what it held.",
+                next_step="Move the file aside, start again, and try `sqlite3 FILE .recover` on it.",
             ) from error
         raise
 

@@ -1,0 +1,132 @@
+"""Files as sources: CSV and Parquet by a mapping, NDJSON by a mapping or as readings ready for the wire."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from iot_platform.clock import Clock, unix_millis
+from iot_platform.errors import UsageError
+from iot_platform.stream.sources.base import Batch, Cursor, Reading
+from iot_platform.stream.sources.births import Births, Payload
+from iot_platform.stream.sources.mapping import Mapping, as_wire, rebase_origin
+from iot_platform.stream.sources.rows import SKIPPED, Row, read_lines, read_rows
+
+
+class _Keyed(msgspec.Struct):
+    sensor_id: str
+
+
+class FileSource:
+    """A Source. A crashed run goes on at the row where it was; a finished file begins anew, with the same ids.
+
+    Without a mapping each line of the file is a reading as it is.
+    The cursor also keeps the rebase origin: a run that goes on keeps its own.
+    """
+
+    can_wait = True
+
+    def __init__(self, path: Path, mapping: Mapping | None, stream: str, clock: Clock) -> None:
+        if not path.is_file():
+            raise UsageError(f"There is no file {path}.", next_step="Check the path given with --file.")
+        if mapping is None and path.suffix.lower() not in {".ndjson", ".jsonl"}:
+            raise UsageError(
+                f"{path} needs a mapping: only NDJSON may hold readings as they are.", next_step="Give --mapping."
+            )
+        self.name = "file-" + (re.sub(r"[^a-z0-9_]+", "-", path.stem.lower()).strip("-") or "unnamed")
+        self._path = path
+        self._mapping = mapping
+        self._stream = stream
+        self._clock = clock
+
+    def start(self, cursor: Cursor | None) -> None:
+        state = self._path.stat()
+        rules = self._mapping.fingerprint if self._mapping else "as it is"
+        self._identity = f"{self._path.name}:{state.st_size}:{state.st_mtime_ns}:{rules}"
+        goes_on = cursor is not None and cursor.get("file") == self._identity and not cursor["exhausted"]
+        known = cursor if cursor and goes_on else {}
+        self._exhausted = False
+        self._row = int(known.get("row", 0))  # rows that are done
+        self._given = int(known.get("given", 0))  # readings of the next row that are done
+        self._births = self._midwife(known) if self._mapping else None
+        self._reader = read_rows(self._path, self._mapping) if self._mapping else read_lines(self._path)
+        self._rows = islice(self._reader, self._row, None)
+        self._of_row: deque[Payload] = deque()
+
+    def batch(self, limit: int) -> Batch:
+        taken: list[Payload] = []
+        skipped = 0
+        while len(taken) < limit and not self._exhausted:
+            if self._of_row:
+                taken.append(self._take())
+                continue
+            row = next(self._rows, None)
+            if row is None:
+                self._exhausted = True
+            elif row == SKIPPED:
+                self._row += 1
+                skipped += 1
+            else:
+                self._of_row.extend(islice(self._payloads(row), self._given, None))
+        accepted_at_ms = unix_millis(self._clock.now())
+        readings = [Reading(key, value, accepted_at_ms) for key, value in taken]
+        return Batch(readings, self._cursor(), exhausted=self._exhausted, skipped=skipped)
+
+    def accepted(self, batch: Batch) -> None:
+        pass
+
+    def close(self) -> None:
+        reader = getattr(self, "_reader", None)  # none when it was never started
+        if reader is not None:
+            reader.close()
+
+    def _take(self) -> Payload:
+        payload = self._of_row.popleft()
+        self._given += 1
+        if not self._of_row:
+            self._row, self._given = self._row + 1, 0
+        return payload
+
+    def _payloads(self, row: Row) -> Iterator[Payload]:
+        if row.cells is not None and self._births:
+            yield from self._births.of(row.cells)
+        elif row.raw is not None:
+            yield _key_of(row.raw), row.raw
+
+    def _midwife(self, known: Cursor) -> Births:
+        assert self._mapping is not None
+        rebase = self._mapping.time.rebase
+        if not rebase:
+            return Births(self._mapping, self._stream)
+        if rebase != "now":
+            origin = rebase_origin(rebase)
+        else:
+            origin = rebase_origin(known["origin"]) if "origin" in known else self._clock.now()
+        first = known.get("first")
+        return Births(self._mapping, self._stream, origin, rebase_origin(first) if first else None)
+
+    def _cursor(self) -> dict[str, Any]:
+        cursor: dict[str, Any] = {
+            "file": self._identity,
+            "row": self._row,
+            "given": self._given,
+            "exhausted": self._exhausted,
+        }
+        if self._births and self._births.origin:
+            cursor["origin"] = as_wire(self._births.origin)
+            cursor["first"] = as_wire(self._births.first) if self._births.first else None
+        return cursor
+
+
+def _key_of(line: bytes) -> bytes | None:
+    """The key of a reading that is sent as it is; None where it names no sensor (it dies with a reason)."""
+    try:
+        return msgspec.json.decode(line, type=_Keyed).sensor_id.encode()
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
