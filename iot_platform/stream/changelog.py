@@ -21,7 +21,7 @@ from iot_platform.stream.dedup import DedupWindow
 log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 10.0
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.05
 _BATCH = 1_000
 _HOUR_MS = 3_600_000
 
@@ -89,7 +89,9 @@ class Changelog:
 
     def _replay(self, partition: int, window: DedupWindow, alive: Callable[[], bool]) -> int | None:
         """Feed the window from the ledger; the last raw offset the ledger covers, None when it is empty."""
-        reader = self._clients.consumer(f"{self._topology.validator_group}-restore", {"enable.partition.eof": True})
+        # The end is told by an empty fetch, for which the broker would wait half a second by default.
+        options = {"enable.partition.eof": True, "fetch.wait.max.ms": 10}
+        reader = self._clients.consumer(f"{self._topology.validator_group}-restore", options)
         try:
             start = self._start(reader, partition)
             reader.assign([start])

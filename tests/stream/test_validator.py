@@ -1,0 +1,207 @@
+"""The validator on a real broker: every raw record ends in one place, once, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from iot_platform.clock import SystemClock
+from iot_platform.contract import dead_letter
+from iot_platform.contract.reasons import Code
+from iot_platform.contract.topology import Topology
+from iot_platform.lifecycle import Bounds, Limit, Stop
+from iot_platform.settings import Settings
+from iot_platform.stream.clients import Clients
+from iot_platform.stream.topics import ensure_topics
+from iot_platform.stream.validator import Validator
+from tests.support.processes import running
+from tests.support.readings import document, encoded
+from tests.support.topics import Kept, assert_ledger_is_whole, read_all, read_ledger, send
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def topology(settings: Settings, stream_name: str) -> Topology:
+    ensure_topics(Clients(settings), settings, stream_name)
+    return Topology(stream_name)
+
+
+def validate(settings: Settings, topology: Topology, slot: int = 0) -> Validator:
+    validator = Validator(settings, topology.stream, slot, SystemClock())
+    validator.run(Stop(), Limit(Bounds(until_caught_up=True, seconds=60), SystemClock()), lambda: None)
+    return validator
+
+
+def record(value: bytes | None, key: bytes | None = b"sensor-1", **more: object) -> dict[str, object]:
+    return {"value": value, "key": key, **more}
+
+
+def sensors(count: int) -> list[dict[str, object]]:
+    """`count` sound readings over 20 sensors."""
+    made = []
+    for number in range(count):
+        sensor = f"sensor-{number % 20}"
+        made.append(record(encoded(sensor_id=sensor, value=number % 80), sensor.encode()))
+    return made
+
+
+def values(records: list[Kept]) -> Counter[bytes | None]:
+    return Counter(kept.value for kept in records)
+
+
+def test_clean_records_keep_bytes_key_headers_time_stamp_and_partition(settings: Settings, topology: Topology) -> None:
+    odd_spelling = b'  {"schema_version": 1 ,' + encoded()[1:].replace(b', "schema_version": 1', b"") + b"\n"
+    send(settings, topology.raw, [record(odd_spelling, headers=[("trace", b"abc"), ("empty", None)])])
+    validate(settings, topology)
+    (kept,) = read_all(settings, topology.validated)
+    assert [kept] == read_all(settings, topology.raw)
+    assert kept.value == odd_spelling
+
+
+def test_bad_records_go_to_the_dead_letters_with_all_that_is_needed_to_send_them_again(
+    settings: Settings, topology: Topology
+) -> None:
+    bad = [
+        record(None),
+        record(b""),
+        record(b"\xff\xfe{"),
+        record(encoded(value=999, unit="K", battery_level=101)),
+        record(encoded(), key=None),
+    ]
+    send(settings, topology.raw, [*bad, record(encoded())])
+    validate(settings, topology)
+    raw = {(kept.partition, kept.offset): kept for kept in read_all(settings, topology.raw)}
+    dead = read_all(settings, topology.dead_letters)
+    codes = []
+    for kept in dead:
+        provenance = dead_letter.from_headers(kept.headers)
+        source = raw[(provenance.source_partition, provenance.source_offset)]
+        assert (kept.key, kept.value, kept.timestamp_ms) == (source.key, source.value, source.timestamp_ms)
+        assert (provenance.source_topic, provenance.attempts) == (topology.raw, 1)
+        codes.append(tuple(reason.code for reason in provenance.reasons))
+    assert Counter(codes) == Counter(
+        [
+            (Code.EMPTY,),
+            (Code.EMPTY,),
+            (Code.NOT_UTF8,),
+            (Code.RANGE, Code.RANGE, Code.UNIT),
+            (Code.KEY_MISMATCH,),
+        ]
+    )
+    assert len(read_all(settings, topology.validated)) == 1
+
+
+def test_a_missing_unit_is_filled_flagged_and_nothing_else_changed(settings: Settings, topology: Topology) -> None:
+    without = document()
+    del without["unit"]
+    send(settings, topology.raw, [record(json.dumps(without).encode())])
+    validator = validate(settings, topology)
+    (kept,) = read_all(settings, topology.validated)
+    assert json.loads(kept.value or b"") == {**without, "unit": "Cel"}
+    assert dict(kept.headers) == {dead_letter.REPAIRED: b'["unit"]'}
+    assert validator.totals.repaired == 1
+
+
+def test_repeats_are_counted_and_conflicts_are_dead_within_a_batch_and_over_a_restart(
+    settings: Settings, topology: Topology
+) -> None:
+    first = document()
+    other = json.dumps({**first, "value": 22.5}).encode()
+    same = json.dumps(first).encode()
+    send(settings, topology.raw, [record(same), record(same), record(other)])
+    validate(settings, topology)
+    send(settings, topology.raw, [record(same), record(other)])
+    again = validate(settings, topology)
+    assert (again.totals.duplicates, again.totals.dead) == (1, 1)
+    assert [kept.value for kept in read_all(settings, topology.validated)] == [same]
+    assert [kept.value for kept in read_all(settings, topology.dead_letters)] == [other, other]
+    entries = read_ledger(settings, topology.stream)
+    assert sum((Counter(entry.duplicates_by_sensor) for entry in entries), Counter()) == {"sensor-1": 2}
+    assert sum((Counter(entry.by_reason) for entry in entries), Counter()) == {"conflict": 2}
+
+
+def test_redriven_records_count_their_attempts_and_keep_when_they_were_first_seen(
+    settings: Settings, topology: Topology
+) -> None:
+    headers = [(dead_letter.ATTEMPTS, b"2"), (dead_letter.FIRST_SEEN, b"2026-01-02T03:04:05+00:00"), ("trace", b"x")]
+    nonsense = [(dead_letter.ATTEMPTS, b"many"), (dead_letter.FIRST_SEEN, b"once")]
+    send(settings, topology.raw, [record(b"bad", headers=headers), record(b"worse", headers=nonsense)])
+    validate(settings, topology)
+    first, second = read_all(settings, topology.dead_letters)
+    provenance = dead_letter.from_headers(first.headers)
+    assert (provenance.attempts, provenance.first_seen) == (3, "2026-01-02T03:04:05+00:00")
+    assert ("trace", b"x") in first.headers
+    assert dead_letter.from_headers(second.headers).attempts == 1
+
+
+def test_the_largest_raw_record_fits_into_the_dead_letters(settings: Settings, topology: Topology) -> None:
+    limit = settings.stream(topology.stream).max_message_bytes
+    largest = b"x" * limit
+    over = b"y" * (limit + 1)
+    send(settings, topology.raw, [record(largest), record(over)])
+    validate(settings, topology)
+    dead = {
+        kept.value: dead_letter.from_headers(kept.headers).reasons[0].code
+        for kept in read_all(settings, topology.dead_letters)
+    }
+    assert dead == {largest: Code.NOT_JSON, over: Code.TOO_LARGE}
+
+
+POINTS = ["after_begin", "after_produce", "after_send_offsets", "after_commit"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_f13_a_kill_at_any_step_of_a_transaction_loses_and_doubles_nothing(
+    settings: Settings, topology: Topology, tmp_path: Path, point: str
+) -> None:
+    sent = [*sensors(400), *(record(b"bad", f"sensor-{n}".encode()) for n in range(20))]
+    send(settings, topology.raw, sent)
+    log = tmp_path / "validator.log"
+    arguments = ("validate", "--stream", topology.stream, "--until-caught-up")
+    small = {"IOT_VALIDATOR__BATCH_MAX": "50"}
+    with running(settings, *arguments, log=log, IOT_FAULTPOINT=f"validator.{point}:kill:2", **small) as process:
+        assert process.wait(60) == -9, log.read_text()
+    validate(settings, topology)
+    valid, dead = read_all(settings, topology.validated), read_all(settings, topology.dead_letters)
+    assert values(valid) + values(dead) == Counter(item["value"] for item in sent)
+    assert_ledger_is_whole(read_ledger(settings, topology.stream), read_all(settings, topology.raw))
+
+
+def test_v3_repeats_are_caught_while_partitions_move_from_one_validator_to_two_and_back(
+    settings: Settings, topology: Topology, tmp_path: Path
+) -> None:
+    batches = [sensors(200) for _ in range(3)]
+    log = tmp_path / "validators.log"
+
+    def covered() -> int:
+        return sum(entry.covered for entry in read_ledger(settings, topology.stream))
+
+    def send_and_wait(records: list[dict[str, object]], total: int) -> None:
+        send(settings, topology.raw, records)
+        eventually(lambda: covered() == total, 60, f"{total} offsets in the ledger ({log.read_text()[-2000:]})")
+
+    arguments = ("validate", "--stream", topology.stream, "--slot")
+    with running(settings, *arguments, "0", log=log):
+        send_and_wait(batches[0], 200)
+        with running(settings, *arguments, "1", log=log) as second:
+            eventually(lambda: "restored" in _log_of(log, second.pid), 60, "the second validator's share")
+            send_and_wait(batches[0] + batches[1], 600)
+            second.terminate()
+            assert second.wait(30) == 0
+        send_and_wait(batches[0] + batches[1] + batches[2], 1200)
+    expected = Counter(item["value"] for batch in batches for item in batch)
+    assert values(read_all(settings, topology.validated)) == expected
+    entries = read_ledger(settings, topology.stream)
+    assert sum(entry.duplicates for entry in entries) == 600
+    assert {entry.slot for entry in entries} == {0, 1}
+    assert_ledger_is_whole(entries, read_all(settings, topology.raw))
+
+
+def _log_of(log: Path, _pid: int) -> str:
+    """What has been logged since the first validator had its partitions."""
+    return log.read_text().split("restored", 3)[-1] if log.read_text().count("restored") >= 3 else ""
