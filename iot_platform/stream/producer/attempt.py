@@ -21,8 +21,10 @@ _LAST_REPORTS_SECONDS = 1.0
 class InFlight:
     """A batch handed to librdkafka, in whole or in part, and what came of it."""
 
-    def __init__(self, batch: SpooledBatch) -> None:
+    def __init__(self, batch: SpooledBatch, *, alone: bool) -> None:
         self.batch = batch
+        self._alone = alone
+        self.suspected = False
         self.handed = 0
         self.reported = 0
         self.offsets: dict[int, int] = {}
@@ -38,6 +40,10 @@ class InFlight:
         if error is None:
             self.offsets[cast("int", message.partition())] = cast("int", message.offset())
         elif error.code() in _PERMANENT:
+            # Kafka refuses all records that travelled in one request: who is guilty shows only when each goes alone.
+            if not self._alone:
+                self.suspected = True
+                return
             self.refused[error.name()] += 1
         else:
             self.failure = error.str()
@@ -48,11 +54,13 @@ class InFlight:
 class Attempt:
     """Sends batches in order through one producer. `failure` says why it is over, if it is.
 
+    `isolating`: the producer puts each reading into a request of its own, so that Kafka refuses just the guilty one.
     Never raises for what Kafka does; the caller asks `failure` after each step.
     """
 
-    def __init__(self, producer: Producer, topic: str) -> None:
+    def __init__(self, producer: Producer, topic: str, *, isolating: bool = False) -> None:
         self._producer = producer
+        self.isolating = isolating
         self._topic = topic
         self._in_flight: deque[InFlight] = deque()
         self._failure = ""
@@ -64,20 +72,27 @@ class Attempt:
         return self._failure or next((one.failure for one in self._in_flight if one.failure), "")
 
     @property
+    def must_isolate(self) -> bool:
+        """Whether Kafka refused a request for good, and with it perhaps innocent readings."""
+        return any(one.suspected for one in self._in_flight)
+
+    @property
     def head(self) -> int | None:
         """The id of the oldest batch that is not through."""
         return self._in_flight[0].batch.id if self._in_flight else None
 
     @property
     def has_room(self) -> bool:
-        """Whether the last batch went to librdkafka whole, so that the next may follow."""
-        return not self._in_flight or self._in_flight[-1].handed == len(self._in_flight[-1].batch.readings)
+        """Whether the next batch may follow: the last went to librdkafka whole or, when isolating, is through."""
+        if not self._in_flight:
+            return True
+        return not self.isolating and self._in_flight[-1].handed == len(self._in_flight[-1].batch.readings)
 
     def fail(self, why: str) -> None:
         self._failure = self._failure or why
 
     def send(self, batch: SpooledBatch) -> None:
-        self._in_flight.append(InFlight(batch))
+        self._in_flight.append(InFlight(batch, alone=self.isolating))
         self.readings_in_flight += len(batch.readings)
         self.hand_over()
 

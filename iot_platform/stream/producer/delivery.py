@@ -43,6 +43,7 @@ class Delivery:
         self._attempt: Attempt | None = None
         self._probe: Producer | None = None
         self._fresh: deque[SpooledBatch] = deque()
+        self._isolating = False
         self._behind = True  # the spool may hold batches that are not in `_fresh`
         self._handed_id = 0
         self._head: tuple[int, float] | None = None
@@ -79,7 +80,8 @@ class Delivery:
         self._fill(attempt)
         attempt.poll(timeout_seconds)
         self._note_delivered(attempt)
-        self._watch(attempt)
+        if self._attempt:
+            self._watch(attempt)
 
     def close(self) -> None:
         """End without waiting; what is not acknowledged stays in the spool."""
@@ -88,7 +90,9 @@ class Delivery:
         self._attempt = self._probe = None
 
     def _begin(self) -> Attempt:
-        return Attempt(self._make({"error_cb": self._on_error}), self._topic)
+        one_by_one = {"batch.num.messages": 1} if self._isolating else {}
+        producer = self._make({"error_cb": self._on_error, **one_by_one})
+        return Attempt(producer, self._topic, isolating=self._isolating)
 
     def _on_error(self, error: KafkaError) -> None:
         self.last_error = error.str()
@@ -119,9 +123,17 @@ class Delivery:
             self.last_error = ""
             if self.retry.delivered():
                 log.warning("topic %s: %s", self._topic, self.retry.incidents[-1].outcome)
+            if attempt.isolating:
+                self._isolating = False
+                self._drop(attempt, sent_up_to=done.batch.id)
 
     def _watch(self, attempt: Attempt) -> None:
         """Fail the attempt when it says so itself, or when its oldest batch makes no progress."""
+        if attempt.must_isolate:
+            log.warning("topic %s refused a request for good; its readings go one by one", self._topic)
+            self._isolating = True
+            self._drop(attempt)
+            return
         now = self._clock.monotonic()
         if attempt.head is None:
             self._head = None
@@ -137,10 +149,7 @@ class Delivery:
 
     def _give_up(self, attempt: Attempt) -> None:
         why = attempt.failure
-        attempt.abandon()
-        self._attempt, self._head = None, None
-        self._fresh.clear()
-        self._behind, self._handed_id = True, 0
+        self._drop(attempt)
         wait_seconds = self.retry.failed(why, self._clock.monotonic(), self._clock.now())
         log.warning(
             "topic %s: attempt %d failed (%s); %s, next in %.1f s",
@@ -150,6 +159,13 @@ class Delivery:
             self.retry.phase,
             wait_seconds,
         )
+
+    def _drop(self, attempt: Attempt, sent_up_to: int = 0) -> None:
+        """End the attempt; the next begins behind batch `sent_up_to`, with what the spool still holds."""
+        attempt.abandon()
+        self._attempt, self._head = None, None
+        self._fresh.clear()
+        self._behind, self._handed_id = True, sent_up_to
 
     def _resume_when_due(self) -> None:
         if not self.retry.is_due(self._clock.monotonic()):

@@ -41,8 +41,8 @@ class Depth:
 class _Settled:
     """Acknowledgements not yet written; they go with the next transaction."""
 
-    batch_ids: list[int] = field(default_factory=list)
-    refused: Counter[str] = field(default_factory=Counter)
+    batches: dict[int, Mapping[str, int]] = field(default_factory=dict)
+    """By batch, what Kafka refused of it, by reason."""
     offsets: dict[int, int] = field(default_factory=dict)
 
 
@@ -101,19 +101,18 @@ class Spool:
 
         `offsets`: the highest offset of the batch by partition.
         """
-        self._settled.batch_ids.append(batch_id)
-        self._settled.refused.update(refused or {})
+        self._settled.batches[batch_id] = refused or {}
         for partition, offset in offsets.items():
             self._settled.offsets[partition] = max(offset, self._settled.offsets.get(partition, -1))
 
     def settle(self) -> None:
         """Write the acknowledgements noted so far."""
-        if self._settled.batch_ids:
+        if self._settled.batches:
             with self._transaction():
                 pass
 
     def after(self, batch_id: int) -> SpooledBatch | None:
-        """The next batch behind `batch_id`; damaged ones on the way go to quarantine and are counted."""
+        """The next batch behind `batch_id` that is not acknowledged; damaged ones go to quarantine and are counted."""
         while True:
             with explained(self.path):
                 row = self._connection.execute(
@@ -121,16 +120,18 @@ class Spool:
                 ).fetchone()
             if row is None:
                 return None
+            batch_id = row[0]
+            if batch_id in self._settled.batches:
+                continue
             try:
-                return SpooledBatch(row[0], _checked(*row[1:]))
+                return SpooledBatch(batch_id, _checked(*row[1:]))
             except DamagedError as damage:
-                self._quarantine(row[0], str(damage))
-                batch_id = row[0]
+                self._quarantine(batch_id, str(damage))
 
     @property
     def unsettled(self) -> bool:
         """Whether acknowledgements wait for a transaction."""
-        return bool(self._settled.batch_ids)
+        return bool(self._settled.batches)
 
     def depth(self) -> Depth:
         """As of the last transaction."""
@@ -176,15 +177,17 @@ class Spool:
     def _apply_settled(self) -> tuple[int, int]:
         """Remove acknowledged rows and count what they held: readings and bytes that are gone."""
         readings = freed = 0
-        for batch_id in self._settled.batch_ids:
+        refused: Counter[str] = Counter()
+        for batch_id, its_refused in self._settled.batches.items():
             row = self._connection.execute(
                 "DELETE FROM batches WHERE id = ? RETURNING readings, bytes", (batch_id,)
             ).fetchone()
             if row is not None:
                 readings += row[0]
                 freed += row[1]
-        self._refuse(self._settled.refused)
-        self._count("acknowledged", readings - self._settled.refused.total())
+                refused.update(its_refused)
+        self._refuse(refused)
+        self._count("acknowledged", readings - refused.total())
         self._connection.executemany(
             "INSERT INTO acknowledged_offsets VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET offset = max(offset, excluded.offset)",

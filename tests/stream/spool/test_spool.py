@@ -88,6 +88,19 @@ def test_acknowledged_rows_go_with_the_next_transaction_and_are_counted(path: Pa
     assert is_balanced(account(path))
 
 
+def test_what_is_acknowledged_is_not_given_again_and_counts_once(path: Path, spool: Spool) -> None:
+    first, second = spool.append(readings(2), {}), spool.append(readings(3), {})
+    spool.acknowledge(first, {}, {"too_large": 1})
+    batch = spool.after(0)
+    assert batch is not None
+    assert batch.id == second
+    spool.settle()
+    spool.acknowledge(first, {}, {"too_large": 1})
+    spool.settle()
+    assert (account(path).acknowledged, account(path).refused) == (1, 1)
+    assert is_balanced(account(path))
+
+
 def test_the_highest_offset_stays(path: Path, spool: Spool) -> None:
     for offset in (9, 12, 11):
         spool.acknowledge(spool.append(readings(1), {}), {0: offset})
