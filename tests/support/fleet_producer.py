@@ -19,7 +19,7 @@ from iot_platform.settings import (
 )
 from iot_platform.stream.producer import ProducerResult, run_producer
 from iot_platform.stream.sources.fleet import Fleet
-from iot_platform.stream.sources.journal import Journal
+from iot_platform.stream.sources.journal import Journaled
 
 
 def fleet_settings(
@@ -43,7 +43,7 @@ def run_fleet(settings: Settings, bounds: Bounds | None = None, stop: Stop | Non
     """The fleet of the settings, with a journal, in this process."""
     stream = settings.fleet.stream
     fleet = Fleet(settings.fleet, load_catalogue(settings.stream(stream).catalogue), SystemClock())
-    return run_producer(settings, Journal(fleet, journal_path(settings)), stream, stop=stop or Stop(), bounds=bounds)
+    return run_producer(settings, Journaled(fleet, journal_path(settings)), stream, stop=stop or Stop(), bounds=bounds)
 
 
 def main() -> None:

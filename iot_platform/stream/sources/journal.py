@@ -29,7 +29,7 @@ class _Line(msgspec.Struct):
     seq: int = -1
 
 
-class Journal:
+class Journaled:
     """A Source around another: the same readings, listed."""
 
     def __init__(self, source: Source, path: Path) -> None:

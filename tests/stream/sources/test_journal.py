@@ -13,13 +13,13 @@ from iot_platform.clock import ManualClock
 from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.settings import FleetSettings
 from iot_platform.stream.sources.fleet import Fleet
-from iot_platform.stream.sources.journal import Journal
+from iot_platform.stream.sources.journal import Journaled
 
 
-def journal(path: Path) -> Journal:
+def journal(path: Path) -> Journaled:
     clock = ManualClock(datetime(2026, 7, 1, tzinfo=UTC))
     fleet = Fleet(FleetSettings(rate=1000), load_catalogue("iot_data"), clock, origin="o")
-    listed = Journal(fleet, path)
+    listed = Journaled(fleet, path)
     listed.start(None)
     clock.advance(5)
     return listed
