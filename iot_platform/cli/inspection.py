@@ -1,0 +1,225 @@
+"""audit, query, lag, topics, dlq: look, and change nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from iot_platform.cli.common import (
+    DEFAULT_STREAM,
+    JsonOption,
+    StreamOption,
+    err,
+    out,
+    prepared_settings,
+    print_json,
+    table,
+)
+from iot_platform.clock import SystemClock
+from iot_platform.errors import UsageError
+from iot_platform.stream.clients import Clients
+
+dlq = typer.Typer(help="Look into the dead letters.", no_args_is_help=True)
+topics = typer.Typer(help="The streams' topics.", no_args_is_help=True)
+
+_DAY_MS = 86_400_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(audit)
+    app.command()(query)
+    app.command()(lag)
+    app.add_typer(dlq, name="dlq")
+    app.add_typer(topics, name="topics")
+
+
+def audit(stream: StreamOption = DEFAULT_STREAM, as_json: JsonOption = False) -> None:
+    """Account for every reading, from the source to the row; exit code 1 when one is unaccounted for."""
+    from iot_platform.pipeline.audit import audit as run_audit  # noqa: PLC0415 - DuckDB takes half a second
+
+    settings = prepared_settings()
+    settings.stream(stream)
+    show_audit(run_audit(settings, stream, SystemClock()), as_json)
+
+
+def show_audit(report: Any, as_json: bool) -> None:
+    """Print an audit's report; leaves with exit code 1 when it has findings."""
+    document: dict[str, Any] = report.as_document()
+    if as_json:
+        print_json(document)
+    else:
+        _print_audit(document)
+    if document["unaccounted"] or document["findings"]:
+        raise typer.Exit(1)
+
+
+def _print_audit(document: dict[str, Any]) -> None:
+    sources = [
+        [name, *(counts[key] for key in ("born", "acknowledged", "spooled", "refused"))]
+        for name, counts in document["sources"].items()
+    ]
+    if sources:
+        out.print(table("Sources", ["source", "born", "acknowledged", "spooled", "refused"], sources))
+    keys = ("raw", "valid", "dead", "duplicates", "in_flight", "unaccounted")
+    out.print(table(f"Stream {document['stream']}", list(keys), [[document[key] for key in keys]]))
+    loaded = document["loaded"]
+    out.print(table("Warehouse", ["readings", "dead letters"], [[loaded["valid"], loaded["dead"]]]))
+    for finding in document["findings"]:
+        err.print(
+            f"! {finding['text']} {finding.get('next_step', '')}".rstrip(), style="red", soft_wrap=True, markup=False
+        )
+    if not document["findings"]:
+        err.print("Every reading is accounted for.")
+
+
+def query(
+    sql: Annotated[str | None, typer.Argument(help="SQL, or the name of an example.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most this many rows.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the reader's copy of the warehouse; blocks nobody. Without SQL: the example queries."""
+    from iot_platform.pipeline.query import example_queries, run_query  # noqa: PLC0415
+
+    if sql is None:
+        for name, text in example_queries().items():
+            out.print(f"[bold]{name}[/bold]  {text.splitlines()[0].lstrip('- ')}")
+        err.print('Run one with `iot-platform query NAME`, or any SQL with `iot-platform query "SELECT …"`.')
+        return
+    settings = prepared_settings()
+    result = run_query(settings, example_queries().get(sql, sql), limit)
+    if as_json:
+        print_json({"columns": result.columns, "rows": [list(row) for row in result.rows]})
+        return
+    out.print(table("", result.columns, [[_cell(cell) for cell in row] for row in result.rows]))
+    if result.truncated:
+        err.print(f"Only the first {limit} rows are shown; --limit shows more.")
+
+
+def _cell(cell: Any) -> Any:
+    return cell if cell is None or isinstance(cell, int | float | str) else str(cell)
+
+
+def lag(as_json: JsonOption = False) -> None:
+    """How far each consumer group is behind, in messages and in seconds, by partition."""
+    from iot_platform.stream.offsets import group_lag  # noqa: PLC0415
+
+    settings = prepared_settings()
+    clients, clock = Clients(settings), SystemClock()
+    groups = [group for stream in settings.streams for group in group_lag(clients, stream, clock)]
+    if as_json:
+        print_json(
+            {
+                "groups": [
+                    {
+                        "group": group.group,
+                        "messages": group.messages,
+                        "seconds": group.seconds,
+                        "partitions": [
+                            {
+                                "topic": part.topic,
+                                "partition": part.partition,
+                                "committed": part.committed,
+                                "end": part.end,
+                                "high": part.high,
+                                "messages": part.messages,
+                                "seconds": part.seconds,
+                            }
+                            for part in group.partitions
+                        ],
+                    }
+                    for group in groups
+                ]
+            }
+        )
+        return
+    rows = [
+        [group.group, part.topic, part.partition, part.committed, part.end, part.messages, part.seconds]
+        for group in groups
+        for part in group.partitions
+    ]
+    out.print(table("Lag", ["group", "topic", "partition", "committed", "end", "messages", "seconds"], rows))
+
+
+@topics.command("list")
+def topics_list(as_json: JsonOption = False) -> None:
+    """The topics of every stream as they are on the cluster."""
+    from iot_platform.stream.topics import describe_topics  # noqa: PLC0415
+
+    settings = prepared_settings()
+    clients = Clients(settings)
+    facts = [fact for stream in settings.streams for fact in describe_topics(clients, settings, stream)]
+    if as_json:
+        print_json({"topics": [vars(fact) for fact in facts]})
+        return
+    rows = [
+        [fact.name, fact.partitions, fact.retention_ms / _DAY_MS, fact.max_message_bytes] if fact.exists
+        else [fact.name, None, None, None]
+        for fact in facts
+    ]  # fmt: skip
+    out.print(table("Topics", ["topic", "partitions", "retention (days)", "largest record (bytes)"], rows))
+    if not all(fact.exists for fact in facts):
+        err.print("Those without figures are missing: `iot-platform topics create` makes them.")
+
+
+@topics.command("create")
+def topics_create() -> None:
+    """Make the topics that are missing, and bring the settings of the others up to date."""
+    from iot_platform.stream.topics import ensure_topics  # noqa: PLC0415
+
+    settings = prepared_settings()
+    clients = Clients(settings)
+    for stream in settings.streams:
+        ensure_topics(clients, settings, stream)
+        err.print(f"Topics of stream {stream} are there.")
+
+
+@dlq.command("list")
+def dlq_list(
+    stream: StreamOption = DEFAULT_STREAM,
+    reason: Annotated[str | None, typer.Option(help="Only with this reason code.")] = None,
+    sensor: Annotated[str | None, typer.Option(help="Only of this sensor.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """The newest dead letters: why they are dead and where they came from."""
+    from iot_platform.pipeline.dead_letters import find_dead_letters  # noqa: PLC0415
+
+    found = find_dead_letters(prepared_settings(), stream, reason=reason, sensor=sensor, limit=limit)
+    if as_json:
+        print_json({"dead_letters": [letter.as_document() for letter in found]})
+        return
+    rows = [
+        [letter.source, letter.sensor_id, ", ".join(letter.codes), letter.detail, letter.attempts] for letter in found
+    ]
+    out.print(table("Dead letters", ["source", "sensor", "reasons", "first detail", "attempts"], rows))
+    err.print("`iot-platform dlq show SOURCE` shows one with its bytes." if found else "There are none like that.")
+
+
+@dlq.command("show")
+def dlq_show(
+    source: Annotated[str, typer.Argument(help="topic/partition/offset, as `dlq list` gives it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """One dead letter whole: its reasons, its headers and its bytes."""
+    from iot_platform.pipeline.dead_letters import show_dead_letters  # noqa: PLC0415
+
+    found = show_dead_letters(prepared_settings(), source)
+    if not found:
+        raise UsageError(
+            f"No dead letter came from {source}.",
+            next_step="Take a source from `iot-platform dlq list`; the newest appear there within a minute.",
+        )
+    if as_json:
+        print_json({"dead_letters": [letter.as_document(whole=True) for letter in found]})
+        return
+    for letter in found:
+        for name, value in letter.as_document(whole=True).items():
+            text = (
+                json.dumps(value, ensure_ascii=False, indent=2, default=str)
+                if isinstance(value, list | dict)
+                else str(value)
+            )
+            out.print(f"[bold]{name}[/bold]  ", end="")
+            out.print(text, markup=False, soft_wrap=True)

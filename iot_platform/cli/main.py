@@ -1,0 +1,45 @@
+"""The entry point: one Typer application, its exit codes, and where each command lives."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+from rich.console import Console
+
+from iot_platform.cli import inspection, installation, maintenance, streams
+from iot_platform.errors import PlatformError
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="iot-platform",
+    help="Exactly-once ingestion, validation and accounting for fleets of IoT sensors.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+installation.register(app)
+streams.register(app)
+inspection.register(app)
+maintenance.register(app)
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 good, 1 a finding, 2 usage, 3 something needed is not there."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except PlatformError as error:
+        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {error.message}", soft_wrap=True)
+        if error.next_step:
+            Console(stderr=True, highlight=False).print(error.next_step, soft_wrap=True, markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""up, down, drain: the life of an installation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from iot_platform.broker.node import LocalBroker
+from iot_platform.clock import SystemClock
+from iot_platform.contract.catalogue import load_catalogue
+from iot_platform.errors import UnavailableError, UsageError
+from iot_platform.lifecycle import lease
+from iot_platform.settings import Settings
+from iot_platform.stream.clients import Clients
+from iot_platform.stream.offsets import group_lag
+from iot_platform.stream.preflight import preflight, wait_for_kafka
+from iot_platform.stream.topics import ensure_topics
+from iot_platform.supervision.plan import BROKER_PROGRAM, Program, plan
+from iot_platform.supervision.supervisor import Supervisor
+from iot_platform.watch.lag import total_messages
+
+Tell = Callable[[str], None]
+
+_BROKER_READY_SECONDS = 90.0
+_SHUT_DOWN_SECONDS = 180.0
+_DRAIN_POLL_SECONDS = 1.0
+
+
+def up(settings: Settings, tell: Tell) -> Supervisor:
+    """Start all that this installation runs, in order, each step told. Undone when a step fails.
+
+    Raises AlreadyRunningError, PortTakenError, KafkaUnavailableError or SettingsError with what to change.
+    """
+    _check_settings(settings)
+    with lease(settings.lease_dir / "up.lock", "A start of the platform"):
+        programs = plan(settings)
+        supervisor = _idle_supervisor(settings, programs)
+        try:
+            _start_in_order(settings, supervisor, programs, tell)
+        except BaseException:
+            tell("Stopping what was started …")
+            supervisor.shut_down(_SHUT_DOWN_SECONDS)
+            raise
+    return supervisor
+
+
+def start_broker(settings: Settings, tell: Tell) -> None:
+    """Start the broker alone; nothing to do when it runs. Raises as `up`, and UsageError for a broker not ours."""
+    if not settings.own_broker:
+        raise UsageError(
+            f"Kafka at {settings.bootstrap_servers} is not ours to start.",
+            next_step="Unset IOT_KAFKA__BOOTSTRAP_SERVERS to run one here.",
+        )
+    supervisor = Supervisor(settings)
+    if supervisor.pid() is None:
+        LocalBroker(settings).check_ports()
+        supervisor.start(plan(settings))
+    tell(f"Starting Apache Kafka on {settings.bootstrap_servers} …")
+    supervisor.start_program(BROKER_PROGRAM)
+    wait_for_kafka(Clients(settings), _BROKER_READY_SECONDS)
+
+
+def stop_broker(settings: Settings, tell: Tell) -> bool:
+    """Stop the broker, and all that stands on it; False when it did not run."""
+    return LocalBroker(settings).pid() is not None and down(settings, tell)
+
+
+def _check_settings(settings: Settings) -> None:
+    """What would otherwise show only in a process that restarts again and again."""
+    for options in settings.streams.values():
+        load_catalogue(options.catalogue)
+    settings.stream(settings.fleet.stream)
+
+
+def _idle_supervisor(settings: Settings, programs: list[Program]) -> Supervisor:
+    """A supervisor that knows `programs` and runs none of them but perhaps the broker."""
+    supervisor = Supervisor(settings)
+    states = supervisor.states()
+    busy = [state.name for state in states if state.state != "STOPPED" and state.name != BROKER_PROGRAM]
+    if states and not busy:
+        if {state.name for state in states} == {program.name for program in programs}:
+            return supervisor
+        supervisor.shut_down(_SHUT_DOWN_SECONDS)  # the settings have other programs now
+    if settings.own_broker and not busy:
+        LocalBroker(settings).check_ports()
+    supervisor.start(programs)  # says so when one runs already
+    return supervisor
+
+
+def _start_in_order(settings: Settings, supervisor: Supervisor, programs: Iterable[Program], tell: Tell) -> None:
+    clients = Clients(settings)
+    if settings.own_broker:
+        tell(f"Starting Apache Kafka on {settings.bootstrap_servers} …")
+        supervisor.start_program(BROKER_PROGRAM)
+        wait_for_kafka(clients, _BROKER_READY_SECONDS)
+    else:
+        tell(f"Checking Kafka at {settings.bootstrap_servers} …")
+        preflight(clients, settings)
+    for stream in settings.streams:
+        tell(f"Topics of stream {stream} …")
+        ensure_topics(clients, settings, stream)
+    for program in programs:
+        if program.name != BROKER_PROGRAM:
+            tell(f"Starting {program.name} …")
+            supervisor.start_program(program.name)
+
+
+def down(settings: Settings, tell: Tell) -> bool:
+    """Stop everything in reverse order; False when nothing ran."""
+    supervisor = Supervisor(settings)
+    if supervisor.pid() is None:
+        return False
+    tell("Stopping sources, loader, validators and broker in turn …")
+    return supervisor.shut_down(_SHUT_DOWN_SECONDS)
+
+
+def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
+    """Stop the sources, let validators and loader catch up, then stop those too; the broker goes on.
+
+    Raises UnavailableError when it is not done within `timeout_seconds`: then all but the sources still runs.
+    """
+    supervisor = Supervisor(settings)
+    programs = plan(settings)
+    for program in programs:
+        if program.name.startswith("producer-"):
+            tell(f"Stopping {program.name} …")
+            supervisor.stop_program(program.name)
+    clients, clock = Clients(settings), SystemClock()
+    deadline = time.monotonic() + timeout_seconds
+    while (waiting := sum(total_messages(group_lag(clients, stream, clock)) for stream in settings.streams)) > 0:
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                f"{waiting} records still wait after {timeout_seconds:g} s.",
+                next_step="Run `iot-platform drain` again, or see `iot-platform lag`.",
+            )
+        tell(f"{waiting} records to go …")
+        time.sleep(_DRAIN_POLL_SECONDS)
+    for program in reversed(programs):
+        if program.name != BROKER_PROGRAM:
+            tell(f"Stopping {program.name} …")
+            supervisor.stop_program(program.name)

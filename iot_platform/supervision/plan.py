@@ -1,0 +1,55 @@
+"""Which processes an installation consists of. Pure: settings in, programs out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from iot_platform.settings import Settings
+
+# Started in this order, stopped in the reverse: sources first, the broker last.
+_BROKER, _LOADER, _VALIDATOR, _PRODUCER = 10, 20, 30, 40
+
+BROKER_PROGRAM = "broker"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process. `stop_seconds` is what it gets to end by itself before it is killed."""
+
+    name: str
+    arguments: tuple[str, ...]
+    priority: int
+    stop_seconds: int
+    stream: str = ""
+
+    @property
+    def command(self) -> list[str]:
+        """The program as a command line of this Python."""
+        return [sys.executable, "-m", "iot_platform.cli.main", *self.arguments]
+
+
+def plan(settings: Settings) -> list[Program]:
+    """All programs of this installation, in the order in which they start."""
+    programs = [_loader()]
+    for stream, options in settings.streams.items():
+        programs += [_validator(stream, slot) for slot in range(options.validators)]
+    if settings.fleet.enabled:
+        programs.append(_fleet(settings.fleet.stream))
+    if settings.own_broker:
+        programs.append(Program(BROKER_PROGRAM, ("broker", "run"), _BROKER, stop_seconds=40))
+    return sorted(programs, key=lambda program: program.priority)
+
+
+def _loader() -> Program:
+    return Program("loader", ("load", "--supervised"), _LOADER, stop_seconds=60)
+
+
+def _validator(stream: str, slot: int) -> Program:
+    arguments = ("validate", "--stream", stream, "--slot", str(slot), "--supervised")
+    return Program(f"validator-{stream}-{slot}", arguments, _VALIDATOR, stop_seconds=20, stream=stream)
+
+
+def _fleet(stream: str) -> Program:
+    arguments = ("produce", "--source", "fleet", "--stream", stream, "--supervised")
+    return Program(f"producer-{stream}", arguments, _PRODUCER, stop_seconds=20, stream=stream)

@@ -1,0 +1,40 @@
+"""Wait, with progress told, until what was sent has been validated and loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from iot_platform.clock import Clock
+from iot_platform.errors import UnavailableError
+from iot_platform.settings import Settings
+from iot_platform.stream.clients import Clients
+from iot_platform.stream.offsets import group_lag
+
+_POLL_SECONDS = 1.0
+_STANDSTILL_SECONDS = 60.0
+
+
+def wait_until_loaded(settings: Settings, stream: str, clock: Clock, tell: Callable[[str], None]) -> None:
+    """Return when the stream's validators and loader have nothing left to do.
+
+    Raises UnavailableError when a minute brings no progress: then a stage does not run.
+    """
+    clients = Clients(settings)
+    least, since = None, clock.monotonic()
+    while True:
+        validator, loader = group_lag(clients, stream, clock)
+        waiting = validator.messages + loader.messages
+        if waiting == 0:
+            return
+        if least is None or waiting < least:
+            least, since = waiting, clock.monotonic()
+        if clock.monotonic() - since > _STANDSTILL_SECONDS:
+            stage = "validator" if validator.messages else "loader"
+            command = f"iot-platform validate --stream {stream}" if stage == "validator" else "iot-platform load"
+            raise UnavailableError(
+                f"The {stage} of stream {stream} stands still; {waiting:,} offsets wait.",
+                next_step=f"Start everything with `iot-platform up`, or this stage with `{command} --until-caught-up`.",
+            )
+        tell(f"{validator.messages:,} offsets to validate, {loader.messages:,} to load …")
+        time.sleep(_POLL_SECONDS)

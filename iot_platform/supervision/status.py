@@ -1,0 +1,154 @@
+"""What `status` says: figures that others left behind, put together. Opens no warehouse and disturbs nobody."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from iot_platform.clock import Clock
+from iot_platform.errors import PlatformError
+from iot_platform.settings import Settings
+from iot_platform.stream.clients import Clients
+from iot_platform.stream.offsets import group_lag
+from iot_platform.stream.preflight import is_reachable
+from iot_platform.stream.spool import read_accounts
+from iot_platform.supervision.plan import plan
+from iot_platform.supervision.supervisor import Supervisor
+from iot_platform.watch.lag import seconds_behind, total_messages
+
+log = logging.getLogger(__name__)
+
+_HEARTBEAT_STALE_SECONDS = 10.0
+_REACHABLE_SECONDS = 2.0
+
+
+def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
+    """The object of `status --json` (docs/reference/interfaces.md), with `processes` and `heartbeats` beside it."""
+    beats = read_heartbeats(settings.heartbeat_dir, clock)
+    totals = read_json(settings.state_dir / "totals.json")
+    lag = _lag(settings, clock)
+    return {
+        "instance": settings.instance,
+        "ui_url": None,  # there is no UI yet
+        "kafka": {"servers": settings.bootstrap_servers, "reachable": lag is not None},
+        "streams": _streams(settings),
+        "readings": totals.get("readings", 0),
+        "dead_letters": totals.get("dead_letters", {"total": 0, "by_reason": {}}),
+        "loaded_at": totals.get("at"),
+        "lag": lag or {"messages": None, "seconds": None},
+        "spool": _spool(settings),
+        "disk": {"state_bytes": directory_bytes(settings.state_dir)},
+        "alerts": _alerts(settings, beats, lag is not None),
+        "processes": _processes(settings),
+        "heartbeats": beats,
+    }
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file written by `write_atomically`; empty when there is none yet."""
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return document
+
+
+def read_heartbeats(directory: Path, clock: Clock) -> dict[str, dict[str, Any]]:
+    """Each process's last sign of life, with its age in seconds."""
+    beats = {}
+    for path in sorted(directory.glob("*.json")):
+        beat = read_json(path)
+        if "at" in beat:
+            age = (clock.now() - datetime.fromisoformat(beat["at"])).total_seconds()
+            beats[path.stem] = {**beat, "age_seconds": round(age, 1)}
+    return beats
+
+
+def directory_bytes(directory: Path) -> int:
+    """Bytes in use below `directory`; files that vanish meanwhile count nothing."""
+    total = 0
+    for path in directory.rglob("*"):
+        try:
+            total += path.lstat().st_blocks * 512
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def _streams(settings: Settings) -> dict[str, dict[str, int]]:
+    running = {state.name for state in Supervisor(settings).states() if state.running}
+    return {
+        stream: {
+            "desired": options.validators,
+            "running": sum(name.startswith(f"validator-{stream}-") for name in running),
+        }
+        for stream, options in settings.streams.items()
+    }
+
+
+def _processes(settings: Settings) -> list[dict[str, Any]]:
+    states = {state.name: state for state in Supervisor(settings).states()}
+    processes = []
+    for program in plan(settings):
+        state = states.get(program.name)
+        processes.append(
+            {
+                "name": program.name,
+                "state": state.state if state else "STOPPED",
+                "pid": state.pid if state and state.pid else None,
+                "uptime_seconds": state.uptime_seconds if state else 0.0,
+            }
+        )
+    return processes
+
+
+def _lag(settings: Settings, clock: Clock) -> dict[str, Any] | None:
+    """Lag over all streams and by group; None when Kafka does not answer."""
+    clients = Clients(settings)
+    try:
+        if not is_reachable(clients, _REACHABLE_SECONDS):
+            return None
+        groups = [group for stream in settings.streams for group in group_lag(clients, stream, clock)]
+    except PlatformError as error:
+        log.debug("no lag: %s", error)
+        return {"messages": None, "seconds": None, "groups": {}}
+    return {
+        "messages": total_messages(groups),
+        "seconds": round(seconds_behind(groups), 1),
+        "groups": {group.group: {"messages": group.messages, "seconds": round(group.seconds, 1)} for group in groups},
+    }
+
+
+def _spool(settings: Settings) -> dict[str, Any]:
+    accounts = [account for stream in settings.streams for account in read_accounts(settings.spool_dir, stream)]
+    return {
+        "readings": sum(account.spooled for account in accounts),
+        "sources": {
+            account.name: {
+                "born": account.born,
+                "acknowledged": account.acknowledged,
+                "spooled": account.spooled,
+                "refused": account.refused,
+            }
+            for account in accounts
+        },
+    }
+
+
+def _alerts(settings: Settings, beats: Mapping[str, Mapping[str, Any]], kafka_reachable: bool) -> list[dict[str, str]]:
+    alerts = []
+    if not kafka_reachable:
+        alerts.append({"what": "kafka_unreachable", "text": f"Kafka does not answer at {settings.bootstrap_servers}."})
+    for state in Supervisor(settings).states():
+        if state.state in ("BACKOFF", "FATAL"):
+            log = settings.log_dir / f"{state.name}.log"
+            alerts.append({"what": "process_failing", "text": f"{state.name} does not stay up; see {log}."})
+        beat = beats.get(state.name)
+        if state.running and beat is not None and beat["age_seconds"] > _HEARTBEAT_STALE_SECONDS:
+            text = f"{state.name} has given no sign of life for {beat['age_seconds']:.0f} s."
+            alerts.append({"what": "process_silent", "text": text})
+    return alerts
