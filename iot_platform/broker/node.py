@@ -87,6 +87,7 @@ class LocalBroker:
             "-XX:+UseG1GC",
             "-XX:+ExitOnOutOfMemoryError",
             "-Djava.awt.headless=true",
+            "--sun-misc-unsafe-memory-access=allow",  # Kafka unmaps its files so; Java 25 warns of it
         )
         return self._java(_SERVER_CLASS, str(self._properties_path), options=options)
 

@@ -55,8 +55,7 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     supervised: SupervisedOption = False,
 ) -> None:
     """Send readings into a stream: from the simulated fleet until stopped, or from a file to its end."""
-    from iot_platform.pipeline.audit import audit  # noqa: PLC0415 - DuckDB is not needed to produce
-    from iot_platform.stream.producer import run_producer  # noqa: PLC0415
+    from iot_platform.stream.producer import run_producer  # noqa: PLC0415 - polars and numpy take a second
 
     settings = prepared_settings()
     if rate is not None:
@@ -81,7 +80,7 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
             soft_wrap=True,
         )
     if follow:
-        _follow(settings, stream, audit, as_json)
+        _follow(settings, stream, as_json)
 
 
 def _make_source(settings: Settings, kind: SourceKind, stream: str, file: Path | None, mapping: Path | None) -> Any:
@@ -98,8 +97,9 @@ def _make_source(settings: Settings, kind: SourceKind, stream: str, file: Path |
     return FileSource(file, load_mapping(mapping) if mapping else None, stream, SystemClock())
 
 
-def _follow(settings: Settings, stream: str, audit: Any, as_json: bool) -> None:
+def _follow(settings: Settings, stream: str, as_json: bool) -> None:
     from iot_platform.cli.inspection import show_audit  # noqa: PLC0415
+    from iot_platform.pipeline.audit import audit  # noqa: PLC0415 - DuckDB is not needed to produce
     from iot_platform.supervision.progress import wait_until_loaded  # noqa: PLC0415
 
     wait_until_loaded(settings, stream, SystemClock(), lambda text: err.print(text, soft_wrap=True))

@@ -107,19 +107,24 @@ def _processes(settings: Settings) -> list[dict[str, Any]]:
 
 
 def _lag(settings: Settings, clock: Clock) -> dict[str, Any] | None:
-    """Lag over all streams and by group; None when Kafka does not answer."""
+    """Raw records not validated yet, over all streams, and every group by itself; None when Kafka does not answer."""
     clients = Clients(settings)
     try:
         if not is_reachable(clients, _REACHABLE_SECONDS):
             return None
-        groups = [group for stream in settings.streams for group in group_lag(clients, stream, clock)]
+        by_stream = [group_lag(clients, stream, clock) for stream in settings.streams]
     except PlatformError as error:
         log.debug("no lag: %s", error)
         return {"messages": None, "seconds": None, "groups": {}}
+    validators = [validator for validator, _loader in by_stream]
     return {
-        "messages": total_messages(groups),
-        "seconds": round(seconds_behind(groups), 1),
-        "groups": {group.group: {"messages": group.messages, "seconds": round(group.seconds, 1)} for group in groups},
+        "messages": total_messages(validators),
+        "seconds": round(seconds_behind(validators), 1),
+        "groups": {
+            group.group: {"messages": group.messages, "seconds": round(group.seconds, 1)}
+            for groups in by_stream
+            for group in groups
+        },
     }
 
 
