@@ -59,6 +59,7 @@ class Births:
             "value": self._value(cells.get(measurement.column)),
             "unit": measurement.unit,
             "location": measurement.location,
+            "schema_version": 1,  # the version whose fields these are
         }
         for field, column in (*self._mapping.metadata.items(), *measurement.metadata.items()):
             document[field] = self._value(cells.get(column))
