@@ -91,14 +91,14 @@ def _download(cache_dir: Path, directory: Path) -> None:
     with tempfile.TemporaryDirectory(dir=cache_dir, prefix="download-") as workspace:
         gathered = Path(workspace) / "jars"
         gathered.mkdir()
-        for jar in _resolve(Path(workspace)):
+        for jar in resolve(Path(workspace)):
             shutil.copyfile(jar, gathered / jar.name)
         verify(gathered)
         gathered.rename(directory)
 
 
-def _resolve(workspace: Path) -> list[Path]:
-    """Let jgo download; the jars it put together."""
+def resolve(workspace: Path) -> list[Path]:
+    """Let jgo download into `workspace`; the jars it put together, not yet verified."""
     from jgo.env import EnvironmentBuilder, LinkStrategy  # noqa: PLC0415 - only a first start needs jgo
     from jgo.maven import MavenContext  # noqa: PLC0415
 

@@ -1,0 +1,59 @@
+# `make` alone lists what there is.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+PYTHON ?=
+UV ?= uv
+ARGS ?=
+
+export PYTHON
+bin := .venv/bin
+python = python="$$(tools/find-python)"
+compile = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
+	--custom-compile-command "make lock" --constraint requirements/constraints.txt
+
+.PHONY: help setup setup-dev run down status test check lock lock-kafka clean
+
+help:  ## List what there is
+	@echo "make <target>, with PYTHON=/path/to/python3.11 to name the Python to use:"
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /|/' | awk -F'|' '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+setup:  ## Make .venv from the locked packages and fetch Apache Kafka
+	@$(python); exec "$$python" tools/setup.py
+
+setup-dev:  ## The same, with the tools for development
+	@$(python); exec "$$python" tools/setup.py --dev
+
+# On a terminal `up` gets a process group of its own (set -m): Ctrl-C then reaches it and not make, so that it can stop
+# everything in order and make has nothing to complain about.
+run: setup  ## Set up, then ingest and show it live; Ctrl-C stops it all
+	@if [[ -t 0 && -t 1 ]]; then set -m; $(bin)/iot-platform up $(ARGS); else exec $(bin)/iot-platform up $(ARGS); fi
+
+down: setup  ## Stop what `iot-platform up --detach` started
+	@exec $(bin)/iot-platform down $(ARGS)
+
+status: setup  ## Say how it goes
+	@exec $(bin)/iot-platform status $(ARGS)
+
+test: setup-dev  ## The whole suite, on a real Kafka that it starts itself (ARGS="-k word" for a part)
+	@exec $(bin)/pytest $(ARGS)
+
+check: setup-dev  ## Format, lint, types, import directions and the tests that need no Kafka
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/pytest -q -m "not kafka"
+
+lock:  ## Lock the newest packages that requirements/*.in allow (needs uv)
+	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it, or name it, as in make lock UV=/path/to/uv." >&2; exit 3; }
+	$(compile) --upgrade requirements/runtime.in -o requirements/runtime.txt
+	$(compile) --upgrade --constraint requirements/runtime.txt requirements/dev.in -o requirements/dev.txt
+
+lock-kafka: setup  ## Lock Apache Kafka's jars anew, after a change of their version
+	@exec $(bin)/python -m tools.lock_kafka
+
+clean:  ## Remove .venv and the caches of this checkout; data (.iot) and downloads stay
+	rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info build
+	find . -name __pycache__ -type d -not -path './.iot/*' -prune -exec rm -rf {} +
