@@ -61,6 +61,8 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     if rate is not None:
         settings = settings.model_copy(update={"fleet": settings.fleet.model_copy(update={"rate": rate})})
     made: Any = _make_source(settings, source, stream, file, mapping)
+    if journal is None and source is SourceKind.FLEET:
+        journal = settings.fleet.journal
     if journal is not None:
         from iot_platform.stream.sources.journal import Journaled  # noqa: PLC0415
 

@@ -106,6 +106,7 @@ def test_a_row_becomes_one_reading_for_each_measurement(tmp_path: Path) -> None:
         "value": 21.5,
         "unit": "Cel",
         "location": "roof",
+        "schema_version": 1,
     }
     assert (second["sensor_id"], second["value"], second["unit"]) == ("rh", 40, None)
     assert b'"value":21.50,' in (given_readings[0].value or b"")

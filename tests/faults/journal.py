@@ -1,0 +1,78 @@
+"""What the source's own list promises, against what is in the topics and in the warehouse."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iot_platform.contract.topology import Topology
+from iot_platform.settings import Settings
+from iot_platform.warehouse.connection import open_warehouse
+from tests.support.topics import read_all
+
+
+@dataclass
+class Promise:
+    """Payload hashes of what was accepted for certain, by what the source knows them to be."""
+
+    valid: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
+    valid_ids: set[str] = field(default_factory=set)
+    given: set[str] = field(default_factory=set)
+    """Everything handed over, accepted for certain or not: it may appear, nothing else may."""
+
+
+def read_promise(path: Path) -> Promise:
+    """A torn last line was never fsynced: it promises nothing."""
+    promise = Promise()
+    pending: dict[int, dict[str, str]] = {}
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if "accepted" not in entry:
+            pending[entry["seq"]] = entry
+            promise.given.add(entry["sha256"])
+            continue
+        first, last = entry["accepted"]
+        for seq in range(first, last + 1):
+            given = pending.pop(seq)
+            if given["class"] == "dead":
+                promise.dead.add(given["sha256"])
+            else:
+                promise.valid.add(given["sha256"])
+                promise.valid_ids.add(given["message_id"])
+    return promise
+
+
+@dataclass(frozen=True)
+class Verdict:
+    accepted: int
+    lost: int
+    doubled: int
+    invented: int
+
+    @property
+    def holds(self) -> bool:
+        return (self.lost, self.doubled, self.invented) == (0, 0, 0)
+
+
+def compare(settings: Settings, stream: str, promise: Promise) -> Verdict:
+    """Lost: accepted and nowhere. Doubled: more than once valid, in the topic or in the warehouse. Invented: not given."""
+    topology = Topology(stream)
+    valid = Counter(_sha(kept.value) for kept in read_all(settings, topology.validated))
+    dead = {_sha(kept.value) for kept in read_all(settings, topology.dead_letters)}
+    with open_warehouse(settings, read_only=True) as connection:
+        rows = Counter(str(row[0]) for row in connection.execute("SELECT message_id FROM readings").fetchall())
+    lost = len(promise.valid - valid.keys()) + len(promise.dead - dead) + len(promise.valid_ids - rows.keys())
+    doubled = sum(count - 1 for count in valid.values()) + sum(count - 1 for count in rows.values())
+    invented = len((valid.keys() | dead) - promise.given)
+    return Verdict(len(promise.valid) + len(promise.dead), lost, doubled, invented)
+
+
+def _sha(value: bytes | None) -> str:
+    return hashlib.sha256(value or b"").hexdigest()

@@ -1,0 +1,143 @@
+"""Kill -9 at random, with everything running, and then ask what became of each reading.
+
+    python -m tests.faults.random_kills --seconds 600 --rate 1000 --kills 20 [--seed N] [--state DIR]
+
+Prints its seed first: the same seed kills the same processes in the same order. Exit code 0 when nothing was lost,
+doubled or invented, and the audit accounts for every reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from iot_platform.broker.node import LocalBroker
+from iot_platform.broker.ports import free_port
+from iot_platform.settings import FleetSettings, KafkaSettings, Settings, StreamSettings, load_settings
+from iot_platform.supervision.supervisor import Supervisor
+from tests.faults.journal import Verdict, compare, read_promise
+from tests.support.processes import command
+
+STREAM = "iot_data"
+VICTIMS = ("producer-iot_data", "validator-iot_data-0", "loader", "broker")
+_QUIET_SHARE = 0.15
+"""Share of the time at the end without kills, so that recovery is seen too."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    seconds: float
+    rate: float
+    kills: int
+    seed: int
+
+
+def kill_times(plan: Plan) -> list[tuple[float, str]]:
+    """When to kill what, in seconds from the start. Every victim is killed at least once where there are kills enough."""
+    chance = random.Random(plan.seed)
+    moments = sorted(chance.uniform(0, plan.seconds * (1 - _QUIET_SHARE)) for _ in range(plan.kills))
+    victims = [VICTIMS[number % len(VICTIMS)] for number in range(plan.kills)]
+    chance.shuffle(victims)
+    return list(zip(moments, victims, strict=True))
+
+
+def proof_settings(directory: Path, plan: Plan) -> Settings:
+    return load_settings(
+        state_dir=directory / "state",
+        kafka=KafkaSettings(broker_port=free_port(), controller_port=free_port()),
+        streams={STREAM: StreamSettings()},
+        fleet=FleetSettings(rate=plan.rate, journal=directory / "journal.ndjson"),
+    )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("IOT_")},
+        "IOT_STATE_DIR": str(settings.state_dir),
+        "IOT_CACHE_DIR": str(settings.cache_dir),
+        "IOT_KAFKA__BROKER_PORT": str(settings.kafka.broker_port),
+        "IOT_KAFKA__CONTROLLER_PORT": str(settings.kafka.controller_port),
+        "IOT_STREAMS": json.dumps({STREAM: {}}),
+        "IOT_FLEET__RATE": str(settings.fleet.rate),
+        "IOT_FLEET__JOURNAL": str(settings.fleet.journal),
+    }
+
+
+def run(plan: Plan, directory: Path, tell: Callable[[str], None]) -> tuple[Verdict, dict[str, object]]:
+    """Run the whole story in `directory`; the verdict of the source's list, and the audit."""
+    settings = proof_settings(directory, plan)
+    environment = environment_of(settings)
+
+    def platform(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=400
+        )
+        assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        return done
+
+    platform("up", "--detach")
+    try:
+        _kill_at_random(settings, plan, tell)
+        tell("draining …")
+        platform("drain", "--timeout", "300")
+        audit = platform("audit", "--json", check=False)
+        assert settings.fleet.journal is not None
+        reader = settings.model_copy(update={"kafka": KafkaSettings(bootstrap_servers=settings.bootstrap_servers)})
+        verdict = compare(reader, STREAM, read_promise(settings.fleet.journal))
+        return verdict, {"exit_code": audit.returncode, **json.loads(audit.stdout or "{}")}
+    finally:
+        platform("down", check=False)
+
+
+def _kill_at_random(settings: Settings, plan: Plan, tell: Callable[[str], None]) -> None:
+    supervisor = Supervisor(settings)
+    pause = threading.Event()
+    started = time.monotonic()
+    for moment, victim in kill_times(plan):
+        pause.wait(max(0.0, started + moment - time.monotonic()))
+        pid = _pid_of(settings, supervisor, victim)
+        if pid is None:
+            tell(f"{time.monotonic() - started:6.1f} s  {victim} was not up")
+            continue
+        os.kill(pid, signal.SIGKILL)
+        tell(f"{time.monotonic() - started:6.1f} s  killed {victim} (process {pid})")
+    pause.wait(max(0.0, started + plan.seconds - time.monotonic()))
+
+
+def _pid_of(settings: Settings, supervisor: Supervisor, victim: str) -> int | None:
+    if victim == "broker":
+        return LocalBroker(settings).pid()
+    return next((state.pid for state in supervisor.states() if state.name == victim and state.running), None)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--rate", type=float, default=1000)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--state", type=Path, help="keep the state in this (new) directory")
+    options = parser.parse_args()
+    plan = Plan(options.seconds, options.rate, options.kills, options.seed)
+    print(f"seed {plan.seed}: {plan.kills} kills in {plan.seconds:g} s at {plan.rate:g} messages a second", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = options.state or Path(temporary)
+        verdict, audit = run(plan, directory, lambda text: print(text, flush=True))
+    print(f"accepted {verdict.accepted}, lost {verdict.lost}, doubled {verdict.doubled}, invented {verdict.invented}")
+    print(json.dumps(audit))
+    return 0 if verdict.holds and audit["exit_code"] == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
