@@ -44,7 +44,7 @@ class Plan:
 
 
 def kill_times(plan: Plan) -> list[tuple[float, str]]:
-    """When to kill what, in seconds from the start. Every victim is killed at least once where there are kills enough."""
+    """When to kill what, in seconds from the start; all victims in turn, shuffled."""
     chance = random.Random(plan.seed)
     moments = sorted(chance.uniform(0, plan.seconds * (1 - _QUIET_SHARE)) for _ in range(plan.kills))
     victims = [VICTIMS[number % len(VICTIMS)] for number in range(plan.kills)]
