@@ -42,7 +42,10 @@ class Figures:
     """Everything an audit looks at, taken in this order: sources, warehouse, output topics, ledger topic, raw.
 
     `ledger` holds loaded and unloaded entries by partition and offset; `unloaded` counts records behind the loaded
-    offsets by output topic and partition; `removed` counts offsets that Kafka dropped before they were loaded.
+    offsets by output topic and partition; `removed` counts offsets that Kafka dropped before they were loaded, and
+    `beyond` those that were loaded but lie beyond the end of the log. `agreed` names the output places
+    (topic/partition) that agreed with the ledger a moment before: while a stream runs, figures may be a transaction
+    apart.
     """
 
     stream: str
@@ -52,6 +55,8 @@ class Figures:
     ranges: Sequence[LoadedRange]
     unloaded: Mapping[tuple[str, int], int]
     removed: Mapping[tuple[str, int], int]
+    beyond: Mapping[tuple[str, int], int]
+    agreed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,10 @@ class Statement:
     def as_document(self) -> dict[str, Any]:
         """The object of `audit --json` (docs/reference/interfaces.md)."""
         return {**vars(self), "findings": [vars(finding) for finding in self.findings]}
+
+
+OUTPUT_CODES = frozenset({"output_missing", "output_surplus"})
+"""Findings that two figures of a running stream, taken a moment apart, can also cause."""
 
 
 def balance(figures: Figures) -> Statement:
@@ -244,7 +253,13 @@ def _removed_findings(figures: Figures) -> list[Finding]:
             "Keep the topic's retention above the longest outage of the loader.",
         )
         for (topic, partition), count in sorted(figures.removed.items())
-        if count > 0
+    ] + [
+        Finding(
+            "made_anew", f"{topic}/{partition}", count,
+            f"The warehouse loaded {topic}/{partition} to {count} offsets beyond its end: the topic was made anew.",
+            "Move the warehouse aside (its rows stay readable there), or use another stream name.",
+        )
+        for (topic, partition), count in sorted(figures.beyond.items())
     ]  # fmt: skip
 
 
@@ -262,7 +277,7 @@ def _output_findings(figures: Figures, topology: Topology) -> tuple[list[Finding
             )
             loaded = sum(one.loaded for one in figures.ranges if (one.table, one.partition) == (table, partition))
             held = loaded + figures.unloaded.get((topic, partition), 0)
-            if said == held:
+            if said == held or f"{topic}/{partition}" in figures.agreed:
                 continue
             missing[table] += max(0, said - held)
             findings.append(
@@ -289,7 +304,7 @@ def _table_findings(figures: Figures) -> tuple[list[Finding], dict[str, int]]:
                 "rows_missing" if one.there < one.loaded else "rows_surplus",
                 f"{one.table}, partition {one.partition}, offsets {one.first} to {one.last}",
                 abs(one.loaded - one.there),
-                f"Loads of {one.day} brought {one.loaded} rows into {one.table} from partition {one.partition}, offsets "
+                f"Loads of {one.day} brought {one.loaded} rows into {one.table}, partition {one.partition}, offsets "
                 f"{one.first} to {one.last}; there are {one.there}.",
                 "Restore the warehouse from a backup, or move it aside and load again what Kafka still holds.",
             )

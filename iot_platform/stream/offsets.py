@@ -25,6 +25,18 @@ from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 _OLDEST_SECONDS = 5.0
 _NOT_COMMITTED = 0
 
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+@dataclass(frozen=True)
+class LogSpan:
+    """One partition's log: from `low` to before `end` for read_committed readers, to before `high` for others."""
+
+    low: int
+    end: int
+    high: int
+
 
 @dataclass(frozen=True)
 class PartitionFigures:
@@ -96,32 +108,38 @@ def read_group(clients: Clients, group: str, topics: Sequence[str], clock: Clock
     places = _places(admin, topics)
     # The group first: a commit that comes in between then shows as lag, never as an offset beyond the end.
     committed = _committed(admin, group, places)
-    earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    low = _offsets(admin, places, earliest, IsolationLevel.READ_UNCOMMITTED)
-    end = _offsets(admin, places, latest, IsolationLevel.READ_COMMITTED)
-    high = _offsets(admin, places, latest, IsolationLevel.READ_UNCOMMITTED)
+    spans = _spans(admin, places)
     behind = [
-        TopicPartition(*place, committed.get(place, low[place]))
-        for place in places
-        if committed.get(place, low[place]) < end[place]
+        TopicPartition(*place, committed.get(place, span.low))
+        for place, span in spans.items()
+        if committed.get(place, span.low) < span.end
     ]
     oldest = _time_stamps(clients, group, behind) if behind else {}
     now_ms = unix_millis(clock.now())
     return GroupFigures(
         group,
         tuple(
-            PartitionFigures(
-                *place, low[place], end[place], high[place], committed.get(place), oldest.get(place), now_ms
-            )
-            for place in places
+            PartitionFigures(*place, span.low, span.end, span.high, committed.get(place), oldest.get(place), now_ms)
+            for place, span in spans.items()
         ),
     )
 
 
-_Place = tuple[str, int]
+def log_spans(clients: Clients, topics: Sequence[str]) -> dict[Place, LogSpan]:
+    """What each partition of `topics` holds. Raises KafkaUnavailableError."""
+    admin = clients.admin()
+    return _spans(admin, _places(admin, topics))
 
 
-def _places(admin: AdminClient, topics: Sequence[str]) -> list[_Place]:
+def _spans(admin: AdminClient, places: Sequence[Place]) -> dict[Place, LogSpan]:
+    earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    low = _offsets(admin, places, earliest, IsolationLevel.READ_UNCOMMITTED)
+    end = _offsets(admin, places, latest, IsolationLevel.READ_COMMITTED)
+    high = _offsets(admin, places, latest, IsolationLevel.READ_UNCOMMITTED)
+    return {place: LogSpan(low[place], end[place], high[place]) for place in places}
+
+
+def _places(admin: AdminClient, topics: Sequence[str]) -> list[Place]:
     try:
         known = admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS).topics
     except KafkaException as error:
@@ -134,7 +152,7 @@ def _places(admin: AdminClient, topics: Sequence[str]) -> list[_Place]:
     return [(topic, partition) for topic in topics for partition in sorted(known[topic].partitions)]
 
 
-def _committed(admin: AdminClient, group: str, places: Sequence[_Place]) -> dict[_Place, int]:
+def _committed(admin: AdminClient, group: str, places: Sequence[Place]) -> dict[Place, int]:
     asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
     (future,) = admin.list_consumer_group_offsets([asked], request_timeout=ADMIN_TIMEOUT_SECONDS).values()
     try:
@@ -151,8 +169,8 @@ def _committed(admin: AdminClient, group: str, places: Sequence[_Place]) -> dict
 
 
 def _offsets(
-    admin: AdminClient, places: Sequence[_Place], which: OffsetSpec, isolation: IsolationLevel
-) -> dict[_Place, int]:
+    admin: AdminClient, places: Sequence[Place], which: OffsetSpec, isolation: IsolationLevel
+) -> dict[Place, int]:
     asked = {TopicPartition(*place): which for place in places}
     futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=ADMIN_TIMEOUT_SECONDS)
     try:
@@ -168,11 +186,11 @@ def _answered(future: Future[Any]) -> Any:
         raise KafkaUnavailableError(f"Kafka has not answered within {ADMIN_TIMEOUT_SECONDS:g} s.") from error
 
 
-def _time_stamps(clients: Clients, group: str, starts: Sequence[TopicPartition]) -> dict[_Place, int]:
+def _time_stamps(clients: Clients, group: str, starts: Sequence[TopicPartition]) -> dict[Place, int]:
     """The time stamp of the first record at or after each start; those that do not come in time are left out."""
     consumer: Consumer = clients.consumer(f"{group}-lag", {"enable.partition.eof": True, "fetch.wait.max.ms": 10})
-    found: dict[_Place, int] = {}
-    ended: set[_Place] = set()
+    found: dict[Place, int] = {}
+    ended: set[Place] = set()
     try:
         consumer.assign(list(starts))
         while len(found) + len(ended) < len(starts):
