@@ -14,6 +14,16 @@ from iot_platform.settings import KafkaSettings, Settings, StreamSettings, load_
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.preflight import is_reachable
 
+_REAL_BROKER_FIXTURES = frozenset({"broker", "settings", "new_broker"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a broker as `kafka`, so that `-m "not kafka"` is quick and true without anybody's care."""
+    for item in items:
+        if _REAL_BROKER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.kafka)
+
 
 def own_broker_settings(state_dir: Path) -> Settings:
     """Settings of an installation with a broker of its own on free ports."""
