@@ -98,8 +98,8 @@ def test_both_kinds_of_environment_of_a_checkout_share_one_fingerprint() -> None
         ("OSError: [Errno 122] Disk quota exceeded", 1, "disk is full"),
         (
             (
-                "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError': Name or service not "
-                "known\nERROR: No matching distribution found for duckdb==1.5.5"
+                "WARNING: Retrying after connection broken by 'NewConnectionError': Name or service not known\n"
+                "ERROR: No matching distribution found for duckdb==1.5.5"
             ),
             1,
             "cannot be reached",
@@ -147,29 +147,28 @@ def test_a_step_is_not_led_astray_by_settings_for_other_pythons() -> None:
     assert environment == {"PATH": "/bin", "REQUESTS_CA_BUNDLE": "/z", "PYTHONUNBUFFERED": "1"}
 
 
-def test_a_named_python_that_is_too_old_is_left_to_the_clear_sentence() -> None:
-    found = subprocess.run(
-        [ROOT / "tools" / "find-python"],
-        check=False,
-        env={"PYTHON": "/no/python3.8"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert (found.returncode, found.stdout) == (0, "/no/python3.8\n")
+def find_python(environment: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [ROOT / "tools" / "find-python"]
+    return subprocess.run(command, check=False, env=environment, cwd=cwd, capture_output=True, text=True)
+
+
+def test_a_named_python_is_taken_and_judged_later() -> None:
+    found = find_python({"PYTHON": sys.executable}, ROOT)
+    assert (found.returncode, found.stdout) == (0, f"{sys.executable}\n")
+
+
+@pytest.mark.parametrize("name", ["/no/python3.11", "/bin/false"])
+def test_a_named_python_that_is_none_is_one_sentence(name: str) -> None:
+    found = find_python({"PYTHON": name}, ROOT)
+    assert (found.returncode, found.stdout) == (3, "")
+    assert found.stderr.startswith(f"{name}, named by PYTHON,")
+    assert found.stderr.count("\n") == 1
 
 
 def test_no_fitting_python_is_one_sentence(tmp_path: Path) -> None:
     for tool in ("sed", "sh"):
         (tmp_path / tool).symlink_to(f"/bin/{tool}" if Path(f"/bin/{tool}").exists() else f"/usr/bin/{tool}")
-    found = subprocess.run(
-        [ROOT / "tools" / "find-python"],
-        check=False,
-        env={"PATH": str(tmp_path)},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    found = find_python({"PATH": str(tmp_path)}, tmp_path)
     assert found.returncode == 3
     assert "needs Python 3.11, 3.12 or 3.13" in found.stderr
     assert found.stderr.count("\n") == 1

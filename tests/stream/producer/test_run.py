@@ -243,7 +243,7 @@ def test_kill_9_at_random_points_loses_nothing_that_was_accepted(
 ) -> None:
     seed = random.SystemRandom().randrange(10**6)
     record_property("seed", seed)
-    print(f"seed {seed}")  # noqa: T201
+    print(f"seed {seed}")
     chance = random.Random(seed)
     for _ in range(8):
         born_before = account(fleet, stream_name).born if fleet.spool_dir.exists() else 0
