@@ -95,3 +95,11 @@ class Clients:
             },
             logger=log,
         )
+
+    def observer(self, group: str) -> Consumer:
+        """A consumer that never joins nor reads: to ask where `group` stands, without waiting for open transactions.
+
+        librdkafka 2.16.0 crashes when an AdminClient asks this while the group's coordinator moves or restarts
+        (docs/decisions/0006-committed-offsets.md).
+        """
+        return Consumer({**self._common, "group.id": group, "isolation.level": "read_uncommitted"}, logger=log)

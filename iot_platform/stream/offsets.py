@@ -9,9 +9,7 @@ from typing import Any
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
-    KafkaError,
     KafkaException,
     TopicPartition,
 )
@@ -107,7 +105,7 @@ def read_group(clients: Clients, group: str, topics: Sequence[str], clock: Clock
     admin = clients.admin()  # kept until all answers are here: a collected client never answers
     places = _places(admin, topics)
     # The group first: a commit that comes in between then shows as lag, never as an offset beyond the end.
-    committed = _committed(admin, group, places)
+    committed = _committed(clients, group, places)
     spans = _spans(admin, places)
     behind = [
         TopicPartition(*place, committed.get(place, span.low))
@@ -152,20 +150,15 @@ def _places(admin: AdminClient, topics: Sequence[str]) -> list[Place]:
     return [(topic, partition) for topic in topics for partition in sorted(known[topic].partitions)]
 
 
-def _committed(admin: AdminClient, group: str, places: Sequence[Place]) -> dict[Place, int]:
-    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
-    (future,) = admin.list_consumer_group_offsets([asked], request_timeout=ADMIN_TIMEOUT_SECONDS).values()
+def _committed(clients: Clients, group: str, places: Sequence[Place]) -> dict[Place, int]:
+    observer = clients.observer(group)
     try:
-        answer = _answered(future)
+        answer = observer.committed([TopicPartition(*place) for place in places], timeout=ADMIN_TIMEOUT_SECONDS)
     except KafkaException as error:
-        if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-            return {}
         raise _unavailable(error) from error
-    return {
-        (item.topic, item.partition): int(item.offset)
-        for item in answer.topic_partitions
-        if item.error is None and item.offset >= _NOT_COMMITTED
-    }
+    finally:
+        observer.close()
+    return {(item.topic, item.partition): int(item.offset) for item in answer if item.offset >= _NOT_COMMITTED}
 
 
 def _offsets(

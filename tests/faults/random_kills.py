@@ -83,7 +83,7 @@ def run(plan: Plan, directory: Path, tell: Callable[[str], None]) -> tuple[Verdi
         done = subprocess.run(
             command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=400
         )
-        assert not check or done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}"
+        assert not check or done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
     platform("up", "--detach")
