@@ -56,6 +56,8 @@ def write_catalogue(connection: duckdb.DuckDBPyConnection, target: Path, files: 
                 connection.execute(f"CREATE TABLE catalogue.{table} AS FROM {table} LIMIT 0")
         for table in SMALL_TABLES:
             connection.execute(f"CREATE TABLE catalogue.{table} AS FROM {table}")
+        # Else all of it stays in a log beside the file, which the rename leaves behind.
+        connection.execute("CHECKPOINT catalogue")
     finally:
         connection.execute("DETACH catalogue")
 
