@@ -66,7 +66,11 @@ def drain(
     timeout: Annotated[float, typer.Option(help="Give up after this many seconds.")] = 300.0,
 ) -> None:
     """Stop the sources, work off what is under way, then stop the streams; the broker goes on."""
-    operations.drain(prepared_settings(), timeout, _tell)
+    settings = prepared_settings()
+    operations.drain(settings, timeout, _tell)
+    spooled = read_status(settings, SystemClock())["spool"]["readings"]
+    if spooled:
+        _tell(f"{spooled:,} readings wait in the spool for the next start of their source.")
     _tell("Drained. `iot-platform down` stops the broker too; then `iot-platform up` starts again.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 
 _OLDEST_SECONDS = 5.0
 _NOT_COMMITTED = 0
+_RETRY_SECONDS = 0.2
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -152,10 +154,17 @@ def _places(admin: AdminClient, topics: Sequence[str]) -> list[Place]:
 
 def _committed(clients: Clients, group: str, places: Sequence[Place]) -> dict[Place, int]:
     observer = clients.observer(group)
+    asked = [TopicPartition(*place) for place in places]
+    deadline = time.monotonic() + ADMIN_TIMEOUT_SECONDS
     try:
-        answer = observer.committed([TopicPartition(*place) for place in places], timeout=ADMIN_TIMEOUT_SECONDS)
-    except KafkaException as error:
-        raise _unavailable(error) from error
+        while True:
+            try:
+                answer = observer.committed(asked, timeout=ADMIN_TIMEOUT_SECONDS)
+                break
+            except KafkaException as error:  # the coordinator moves or loads: a moment, as a rule
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise _unavailable(error) from error
+                time.sleep(_RETRY_SECONDS)
     finally:
         observer.close()
     return {(item.topic, item.partition): int(item.offset) for item in answer if item.offset >= _NOT_COMMITTED}

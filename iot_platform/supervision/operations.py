@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from iot_platform.broker.node import LocalBroker
 from iot_platform.clock import SystemClock
 from iot_platform.contract.catalogue import load_catalogue
-from iot_platform.errors import UnavailableError, UsageError
+from iot_platform.errors import KafkaUnavailableError, UnavailableError, UsageError
 from iot_platform.lifecycle import lease
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -125,17 +125,29 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
         if program.name.startswith("producer-"):
             tell(f"Stopping {program.name} …")
             supervisor.stop_program(program.name)
-    clients, clock = Clients(settings), SystemClock()
-    deadline = time.monotonic() + timeout_seconds
-    while (waiting := sum(total_messages(group_lag(clients, stream, clock)) for stream in settings.streams)) > 0:
-        if time.monotonic() > deadline:
-            raise UnavailableError(
-                f"{waiting} records still wait after {timeout_seconds:g} s.",
-                next_step="Run `iot-platform drain` again, or see `iot-platform lag`.",
-            )
-        tell(f"{waiting} records to go …")
-        time.sleep(_DRAIN_POLL_SECONDS)
+    _await_no_lag(settings, timeout_seconds, tell)
     for program in reversed(programs):
         if program.name != BROKER_PROGRAM:
             tell(f"Stopping {program.name} …")
             supervisor.stop_program(program.name)
+
+
+def _await_no_lag(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
+    """Wait until validators and loader have nothing left; a Kafka that is away for a moment is waited for too."""
+    clients, clock = Clients(settings), SystemClock()
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            waiting = sum(total_messages(group_lag(clients, stream, clock)) for stream in settings.streams)
+            left = f"{waiting:,} records to go"
+        except KafkaUnavailableError as error:
+            waiting, left = -1, error.message
+        if waiting == 0:
+            return
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                f"Not drained after {timeout_seconds:g} s: {left}.",
+                next_step="Run `iot-platform drain` again, or see `iot-platform lag`.",
+            )
+        tell(f"{left} …")
+        time.sleep(_DRAIN_POLL_SECONDS)
