@@ -166,7 +166,7 @@ def main(arguments: list[str]) -> int:
         install(Checkout(Path(__file__).resolve().parent.parent), dev=dev)
     except StepFailedError as failure:
         for line in failure.shown:
-            print(f"    {line}", file=sys.stderr)
+            print(f"    {line[:200]}", file=sys.stderr)
         print(failure, file=sys.stderr)
         return _FAILED
     except OSError as error:

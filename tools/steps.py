@@ -57,7 +57,8 @@ class Runner:
         elapsed_seconds = time.monotonic() - started
         if exit_code != 0:
             _show(f"  {title}: failed after {elapsed_seconds:.1f} s", end="\n")
-            raise StepFailedError(explain("\n".join(lines), exit_code), lines[-_SHOWN_LINES:])
+            sentence = explain("\n".join(lines), exit_code)
+            raise StepFailedError(sentence, [line for line in lines if line != sentence][-_SHOWN_LINES:])
         _show(f"  {title}: {elapsed_seconds:.1f} s", end="\n")
 
     def _follow(self, command: list[str], lines: list[str], on_line: Callable[[str], None]) -> int:

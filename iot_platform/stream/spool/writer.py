@@ -56,13 +56,22 @@ class Spool:
         self._settled = _Settled()
         with explained(path):
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.executescript(SCHEMA)
-            self._readings, self._bytes = self._connection.execute(
-                "SELECT coalesce(sum(readings), 0), coalesce(sum(bytes), 0) FROM batches"
-            ).fetchone()
+            try:
+                self._readings, self._bytes = self._prepare()
+            except sqlite3.Error:
+                self._connection.close()
+                raise
+
+    def _prepare(self) -> tuple[int, int]:
+        """Durable writes, the tables; how many readings and bytes wait already."""
+        self._connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._connection.executescript(SCHEMA)
+        readings, size_bytes = self._connection.execute(
+            "SELECT coalesce(sum(readings), 0), coalesce(sum(bytes), 0) FROM batches"
+        ).fetchone()
+        return readings, size_bytes
 
     @property
     def cursor(self) -> Cursor | None:
