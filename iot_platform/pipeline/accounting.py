@@ -292,21 +292,25 @@ def _output_findings(figures: Figures, topology: Topology) -> tuple[list[Finding
 
 
 def _table_findings(figures: Figures) -> tuple[list[Finding], dict[str, int]]:
-    """Rows in the tables, against what loads said they brought."""
+    """Rows in the tables, against what loads said they brought: each offset once."""
     findings = []
     lost = {"readings": 0, "dead_letters": 0}
     for one in figures.ranges:
-        if one.loaded == one.there:
-            continue
-        lost[one.table] += max(0, one.loaded - one.there)
-        findings.append(
-            Finding(
-                "rows_missing" if one.there < one.loaded else "rows_surplus",
-                f"{one.table}, partition {one.partition}, offsets {one.first} to {one.last}",
-                abs(one.loaded - one.there),
-                f"Loads of {one.day} brought {one.loaded} rows into {one.table}, partition {one.partition}, offsets "
-                f"{one.first} to {one.last}; there are {one.there}.",
-                "Restore the warehouse from a backup, or move it aside and load again what Kafka still holds.",
-            )
-        )
+        missing, surplus = one.loaded - one.offsets, one.there - min(one.offsets, one.loaded)
+        if missing > 0:
+            lost[one.table] += missing
+            findings.append(_rows("rows_missing", one, missing, f"{missing} of them are missing"))
+        if surplus > 0:
+            findings.append(_rows("rows_surplus", one, surplus, f"{surplus} rows are there beside them"))
     return findings, lost
+
+
+def _rows(code: str, one: LoadedRange, count: int, what: str) -> Finding:
+    return Finding(
+        code,
+        f"{one.table}, partition {one.partition}, offsets {one.first} to {one.last}",
+        count,
+        f"Loads of {one.day} brought {one.loaded} rows into {one.table} from partition {one.partition}, offsets "
+        f"{one.first} to {one.last}; {what}.",
+        "Restore the warehouse from a backup, or move it aside and load again what Kafka still holds.",
+    )

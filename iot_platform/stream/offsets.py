@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
     Consumer,
     IsolationLevel,
+    KafkaError,
     KafkaException,
     TopicPartition,
 )
@@ -24,6 +25,18 @@ from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 _OLDEST_SECONDS = 5.0
 _NOT_COMMITTED = 0
 _RETRY_SECONDS = 0.2
+# librdkafka flags errors as retriable for transactions only.
+_PASSING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+
+_Answer = TypeVar("_Answer")
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -155,16 +168,8 @@ def _places(admin: AdminClient, topics: Sequence[str]) -> list[Place]:
 def _committed(clients: Clients, group: str, places: Sequence[Place]) -> dict[Place, int]:
     observer = clients.observer(group)
     asked = [TopicPartition(*place) for place in places]
-    deadline = time.monotonic() + ADMIN_TIMEOUT_SECONDS
     try:
-        while True:
-            try:
-                answer = observer.committed(asked, timeout=ADMIN_TIMEOUT_SECONDS)
-                break
-            except KafkaException as error:  # the coordinator moves or loads: a moment, as a rule
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise _unavailable(error) from error
-                time.sleep(_RETRY_SECONDS)
+        answer = _patiently(lambda: observer.committed(asked, timeout=ADMIN_TIMEOUT_SECONDS))
     finally:
         observer.close()
     return {(item.topic, item.partition): int(item.offset) for item in answer if item.offset >= _NOT_COMMITTED}
@@ -174,11 +179,25 @@ def _offsets(
     admin: AdminClient, places: Sequence[Place], which: OffsetSpec, isolation: IsolationLevel
 ) -> dict[Place, int]:
     asked = {TopicPartition(*place): which for place in places}
-    futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=ADMIN_TIMEOUT_SECONDS)
-    try:
+
+    def ask() -> dict[Place, int]:
+        futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=ADMIN_TIMEOUT_SECONDS)
         return {(at.topic, at.partition): int(_answered(future).offset) for at, future in futures.items()}
-    except KafkaException as error:
-        raise _unavailable(error) from error
+
+    return _patiently(ask)
+
+
+def _patiently(ask: Callable[[], _Answer]) -> _Answer:
+    """Ask again while a coordinator or a leader moves: a moment, as a rule. Raises KafkaUnavailableError."""
+    deadline = time.monotonic() + ADMIN_TIMEOUT_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            kafka_error: KafkaError = error.args[0]
+            if not (kafka_error.retriable() or kafka_error.code() in _PASSING) or time.monotonic() > deadline:
+                raise _unavailable(error) from error
+        time.sleep(_RETRY_SECONDS)
 
 
 def _answered(future: Future[Any]) -> Any:

@@ -32,7 +32,10 @@ class LedgerSpan:
 
 @dataclass(frozen=True)
 class LoadedRange:
-    """One table, partition and day of loading: the offsets loads covered, the rows they brought, the rows there are."""
+    """One table, partition and day of loading: the offsets loads covered, the rows they brought, the rows there are.
+
+    `offsets` counts the rows there are without repetition, so that a doubled row cannot stand in for a lost one.
+    """
 
     table: str
     partition: int
@@ -41,6 +44,7 @@ class LoadedRange:
     last: int
     loaded: int
     there: int
+    offsets: int
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ def read_books(connection: duckdb.DuckDBPyConnection, stream: str) -> Books:
 
 
 def _range(row: tuple[Any, ...]) -> LoadedRange:
-    table, partition, day, first, last, loaded, there = row
-    return LoadedRange(table, partition, day.isoformat(), first, last, loaded, there)
+    table, partition, day, first, last, loaded, there, offsets = row
+    return LoadedRange(table, partition, day.isoformat(), first, last, loaded, there, offsets)
 
 
 _LEDGER = """
@@ -82,15 +86,17 @@ FROM ledger WHERE stream = ? ORDER BY partition, first_offset, last_offset
 _RANGES = """
 WITH there AS (
     SELECT 'readings' AS table_name, partition, loaded_at::DATE AS day,
-           min(kafka_offset) AS first, max(kafka_offset) AS last, count(*) AS rows
+           min(kafka_offset) AS first, max(kafka_offset) AS last, count(*) AS rows,
+           count(DISTINCT kafka_offset) AS offsets
     FROM readings WHERE stream = $stream GROUP BY ALL
     UNION ALL
-    SELECT 'dead_letters', partition, loaded_at::DATE, min(kafka_offset), max(kafka_offset), count(*)
+    SELECT 'dead_letters', partition, loaded_at::DATE, min(kafka_offset), max(kafka_offset), count(*),
+           count(DISTINCT kafka_offset)
     FROM dead_letters WHERE stream = $stream GROUP BY ALL
 )
 SELECT coalesce(l.table_name, t.table_name), coalesce(l.partition, t.partition), coalesce(l.loaded_on, t.day),
        coalesce(l.first_offset, t.first), coalesce(l.last_offset, t.last),
-       coalesce(l.row_count, 0), coalesce(t.rows, 0)
+       coalesce(l.row_count, 0), coalesce(t.rows, 0), coalesce(t.offsets, 0)
 FROM (SELECT * FROM load_ranges WHERE stream = $stream) l
 FULL JOIN there t ON l.table_name = t.table_name AND l.partition = t.partition AND l.loaded_on = t.day
 ORDER BY ALL

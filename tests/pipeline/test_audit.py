@@ -209,6 +209,15 @@ def test_doubled_and_missing_dead_letters_are_named(settings: Settings, topology
     assert (found.code, found.count) == ("rows_missing", 2)
 
 
+def test_a_doubled_row_does_not_hide_a_missing_one(settings: Settings, topology: Topology, outputs: Outputs) -> None:
+    outputs.write([reading()] * 4)
+    load(settings)
+    tamper(settings, "UPDATE readings SET kafka_offset = 1 WHERE kafka_offset = 2")
+    made = statement(settings, topology)
+    assert [(finding.code, finding.count) for finding in made.findings] == [("rows_missing", 1), ("rows_surplus", 1)]
+    assert made.unaccounted == 1
+
+
 def remove_before(settings: Settings, topic: str, offset: int) -> None:
     admin = Clients(settings).admin()
     (future,) = admin.delete_records([TopicPartition(topic, 0, offset)]).values()
