@@ -26,9 +26,10 @@ setup-dev:  ## The same, with the tools for development
 	@$(python); exec "$$python" tools/setup.py --dev
 
 # On a terminal `up` gets a process group of its own (set -m): Ctrl-C then reaches it and not make, so that it can stop
-# everything in order and make has nothing to complain about.
+# everything in order and make has nothing to complain about (130: interrupted while it was still starting).
 run: setup  ## Set up, then ingest and show it live; Ctrl-C stops it all
-	@if [[ -t 0 && -t 1 ]]; then set -m; $(bin)/iot-platform up $(ARGS); else exec $(bin)/iot-platform up $(ARGS); fi
+	@if [[ ! -t 0 || ! -t 1 ]]; then exec $(bin)/iot-platform up $(ARGS); fi; \
+	set -m; $(bin)/iot-platform up $(ARGS) || [[ $$? == 130 ]]
 
 down: setup  ## Stop what `iot-platform up --detach` started
 	@exec $(bin)/iot-platform down $(ARGS)
