@@ -9,12 +9,23 @@ import json
 import re
 from typing import Any, NoReturn
 
+import numpy as np
+
 from iot_platform.contract.reading import MAX_DEPTH
 from iot_platform.contract.reasons import Code, Reason
 
 Document = dict[str, Any]
 
-_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# Possessive (`++`, `*+`): these never go back, so that no record takes more than one look at each byte.
+# A string that never ends is one up to the end of the record.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+# In JSON text, everything up to the first escaped surrogate without its partner.
+_WHOLE_CHARACTERS = re.compile(
+    r"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])|\\u[dD][89abAB]..\\u[dD][c-fC-F])*+", re.DOTALL
+)
+_BRACKETS = b"[{]}"
+_NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in _BRACKETS)
+_STEPS = bytes.maketrans(_BRACKETS, b"\x01\x01\xff\xff")  # one level in, or as a signed byte one out
 _LONGEST_EXACT_INTEGER = 400  # digits; longer ones are beyond a double (309 digits) and int() would be quadratic
 
 
@@ -47,7 +58,8 @@ class _Duplicates:
 def decode(value: bytes | None, max_bytes: int) -> Document | Reason:
     """The object in `value`, or the one decoding reason why there is none.
 
-    Numbers beyond a double arrive as infinity, which every range refuses.
+    A float beyond a double arrives as infinity, which every range refuses.
+    What is nested too deep is `too_deep` whether or not the rest of it is JSON: nobody reads on to find out.
     """
     if value is None:
         return Reason(Code.EMPTY, "", "the record has no value (a tombstone)")
@@ -74,7 +86,8 @@ def _parse(text: str) -> Document | Reason:
     except ValueError as error:
         return Reason(Code.NOT_JSON, "", str(error))
     # `\ud800` alone is no character: it could not be written as UTF-8 again.
-    if "\\u" in text and _has_surrogate(document):
+    # Looked for in the text: a second key of the same name hides a value from the document.
+    if "\\u" in text and _WHOLE_CHARACTERS.fullmatch(text) is None:
         return Reason(Code.NOT_JSON, "", "an escaped lone surrogate is not a character")
     if duplicates.key is not None:
         return Reason(Code.DUPLICATE_KEY, duplicates.key[:128], "the key stands twice: readers would disagree")
@@ -86,26 +99,9 @@ def _parse(text: str) -> Document | Reason:
 def _deeper_than(value: bytes, levels: int) -> bool:
     if value.count(b"[") + value.count(b"{") <= levels:
         return False
-    depth = 0
-    for match in _STRUCTURE.finditer(value):
-        token = match.group()
-        if token in (b"[", b"{"):
-            depth += 1
-            if depth > levels:
-                return True
-        elif token in (b"]", b"}"):
-            depth -= 1
-    return False
-
-
-def _has_surrogate(value: Any) -> bool:
-    if isinstance(value, str):
-        return any("\ud800" <= character <= "\udfff" for character in value)
-    if isinstance(value, dict):
-        return any(_has_surrogate(key) or _has_surrogate(item) for key, item in value.items())
-    if isinstance(value, list):
-        return any(_has_surrogate(item) for item in value)
-    return False
+    brackets = _STRING.sub(b"", value).translate(_STEPS, _NOT_BRACKETS)
+    depths = np.cumsum(np.frombuffer(brackets, dtype=np.int8), dtype=np.int64)
+    return bool(depths.max(initial=0) > levels)
 
 
 def _json_type(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Literal, Union
 
@@ -27,6 +28,7 @@ _TIME_TEMPLATES = frozenset(
 _SENSOR_ID_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-"
 _LONGEST_SENSOR_ID = 128
 _SECONDS_LENGTH = len(_SECONDS_TEMPLATE)
+_HOUR = slice(11, 13)
 _MOST_REMEMBERED_SECONDS = 100_000
 
 # A record with every required field holds 7 keys and 5 strings; without escapes each takes two quotes.
@@ -35,7 +37,11 @@ _REQUIRED_QUOTES = 2 * (7 + 5)
 _strings = operator.attrgetter("message_id", "sensor_id", "generated_at")
 
 
-def _reading_struct(kind: SensorType, nulls: Mapping[str, str]) -> type[msgspec.Struct]:
+def _reading_struct(kind: SensorType, nulls: Mapping[str, str], *, alone: bool) -> type[msgspec.Struct]:
+    """`alone`: the only type of the catalogue. msgspec demands a tag where it tells several structs apart; one struct
+    it decodes without, so there `sensor_type` must be a field.
+    """
+
     def optional(annotation: Any, name: str) -> tuple[str, Any, Any]:
         if nulls[name] == "dead":  # then null needs the exact way
             return (name, annotation | msgspec.UnsetType, msgspec.UNSET)
@@ -54,12 +60,13 @@ def _reading_struct(kind: SensorType, nulls: Mapping[str, str]) -> type[msgspec.
             ("value", Annotated[float, msgspec.Meta(ge=kind.minimum, le=kind.maximum)]),
             ("unit", Literal[kind.unit]),
             ("schema_version", Literal[tuple(range(1, NEWEST_VERSION + 1))]),
+            *([("sensor_type", Literal[kind.name])] if alone else []),
             optional(Annotated[str, msgspec.Meta(min_length=1, max_length=FIELDS["location"].longest)], "location"),
             optional(bounded("battery_level"), "battery_level"),
             optional(bounded("signal_strength"), "signal_strength"),
         ],
-        tag_field="sensor_type",
-        tag=kind.name,
+        tag_field=None if alone else "sensor_type",
+        tag=None if alone else kind.name,
         forbid_unknown_fields=True,
         gc=False,
     )
@@ -69,7 +76,8 @@ class FastPath:
     """Accepts clean records of one stream."""
 
     def __init__(self, catalogue: Catalogue, freshness: Freshness) -> None:
-        structs = tuple(_reading_struct(kind, catalogue.nulls) for kind in catalogue.types.values())
+        alone = len(catalogue.types) == 1
+        structs = tuple(_reading_struct(kind, catalogue.nulls, alone=alone) for kind in catalogue.types.values())
         self._decode = msgspec.json.Decoder(Union[structs]).decode  # noqa: UP007 - the members are known at run time only
         self._complete = not any(
             catalogue.nulls[name] == "dead" for name in ("location", "battery_level", "signal_strength")
@@ -145,10 +153,10 @@ class FastPath:
             return known
         if len(self._epoch_seconds) >= _MOST_REMEMBERED_SECONDS:
             self._epoch_seconds.clear()
-        try:
-            seconds = datetime.fromisoformat(second + "+00:00").timestamp()
-        except ValueError:
-            seconds = float("nan")
+        seconds = float("nan")
+        if second[_HOUR] < "24":  # which some versions of Python take for the next midnight
+            with suppress(ValueError):
+                seconds = datetime.fromisoformat(second + "+00:00").timestamp()
         self._epoch_seconds[second] = seconds
         return seconds
 

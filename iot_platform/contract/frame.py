@@ -10,7 +10,10 @@ import polars as pl
 
 from iot_platform.contract.decode import Document
 from iot_platform.contract.reading import FIELDS
-from iot_platform.contract.rules import ACCEPTED_AT_MS, GENERATED_AT_US, KEY_STATE
+from iot_platform.contract.rules import ACCEPTED_AT_MS, GENERATED_AT_US, KEY_STATE, KINDS
+
+_FARTHEST_MS = 1 << 52
+"""Beyond any calendar; a time stamp of Kafka may be any 64 bits, and in microseconds it must not overflow."""
 
 _POLARS_TYPES = {"string": pl.String(), "number": pl.Float64(), "integer": pl.Float64()}
 
@@ -34,7 +37,7 @@ def _number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:  # an integer beyond a double
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def build_frame(
@@ -45,7 +48,7 @@ def build_frame(
     for field in FIELDS.values():
         values = [document.get(field.name) for document in documents]
         kinds = [kind_of(value) for value in values]
-        wanted = ("string",) if field.kind == "string" else ("number", "integer")
+        wanted = KINDS[field.kind]
         typed: list[Any] = [
             (value if field.kind == "string" else _number(value)) if kind in wanted else None
             for value, kind in zip(values, kinds, strict=True)
@@ -53,13 +56,19 @@ def build_frame(
         columns[field.name] = pl.Series(field.name, typed, dtype=_POLARS_TYPES[field.kind])
         columns[f"{field.name}_kind"] = pl.Series(f"{field.name}_kind", kinds, dtype=pl.String)
     columns[KEY_STATE] = pl.Series(KEY_STATE, list(map(_key_state, documents, keys)), dtype=pl.String)
-    columns[ACCEPTED_AT_MS] = pl.Series(ACCEPTED_AT_MS, accepted_at_ms, dtype=pl.Int64)
-    return pl.DataFrame(columns).with_columns(
-        pl.col("generated_at")
-        .str.replace(r"Z$", "")
+    columns[ACCEPTED_AT_MS] = pl.Series(ACCEPTED_AT_MS, accepted_at_ms, dtype=pl.Int64).clip(
+        -_FARTHEST_MS, _FARTHEST_MS
+    )
+    return pl.DataFrame(columns).with_columns(_moment(pl.col("generated_at")).alias(GENERATED_AT_US))
+
+
+def _moment(text: pl.Expr) -> pl.Expr:
+    """Microseconds since 1970; null for what is no moment, so that freshness judges no mistake of format again."""
+    return (
+        pl.when(text.str.contains(FIELDS["generated_at"].pattern))
+        .then(text.str.strip_suffix("Z"))
         .str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
         .dt.epoch("us")
-        .alias(GENERATED_AT_US)
     )
 
 

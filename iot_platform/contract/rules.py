@@ -7,7 +7,7 @@ An absent or null field passes every rule but its own null rule, so that each mi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ KEY_STATE = "key_state"
 GENERATED_AT_US = "generated_at_us"
 
 _MICROS = 1_000_000
-_KINDS = {"string": ["string"], "number": ["number", "integer"], "integer": ["integer"]}
+KINDS: Mapping[str, Sequence[str]] = {"string": ["string"], "number": ["number", "integer"], "integer": ["integer"]}
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _type_rules() -> Iterator[Rule]:
         yield Rule(
             Code.TYPE,
             field.name,
-            _kind(field).is_in([*_KINDS[field.kind], "null"]),
+            _kind(field).is_in([*KINDS[field.kind], "null"]),
             lambda document, field=field: (
                 f"{field.name} must be a JSON {field.kind}, not {shown(document[field.name])}"
             ),  # type: ignore[misc]

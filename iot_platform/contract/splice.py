@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from json import JSONDecoder
 from json.decoder import scanstring  # type: ignore[attr-defined]
@@ -9,8 +10,10 @@ from typing import Any
 
 import msgspec
 
-_decoder = JSONDecoder()
+# Values are only stepped over: as a float, an integer of any length is read in one go, and never refused.
+_decoder = JSONDecoder(parse_int=float)
 _WHITESPACE = " \t\n\r"
+_SPACES = re.compile(f"[{_WHITESPACE}]*+")
 
 
 def fill(value: bytes, additions: Mapping[str, Any]) -> bytes:
@@ -57,6 +60,6 @@ def _top_level_nulls(text: str) -> tuple[dict[str, int], int]:
 
 
 def _skip(text: str, position: int) -> int:
-    while text[position] in _WHITESPACE:
-        position += 1
-    return position
+    spaces = _SPACES.match(text, position)
+    assert spaces is not None  # it may be of no length
+    return spaces.end()
