@@ -97,7 +97,7 @@ class WarehouseSettings(_Section):
     publish_interval_seconds: float = Field(30, gt=0, description="age at which the reader's copy is renewed")
     busy_timeout_seconds: float = Field(30, ge=0, description="wait for a DuckDB file held by another process")
     memory_limit_mb: int = Field(2_048, ge=256)
-    retention_days: float | None = Field(400, description="rows older than this are removed; none = kept")
+    retention_days: int | None = Field(400, ge=1, description="rows loaded longer ago are removed; none = kept")
 
 
 def _default_streams() -> dict[StreamName, StreamSettings]:

@@ -9,95 +9,30 @@ Pure: figures in, statement out. `audit.py` collects the figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from iot_platform.contract.topology import Topology
-from iot_platform.stream.spool import SourceAccount
-from iot_platform.warehouse.books import LedgerSpan, LoadedRange
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that does not hold; `count` readings are concerned."""
-
-    code: str
-    where: str
-    count: int
-    text: str
-    next_step: str
-
-
-@dataclass(frozen=True)
-class RawEnds:
-    """One raw partition: what Kafka still holds, from `low` to before `end`."""
-
-    low: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Everything an audit looks at, taken in this order: sources, warehouse, output topics, ledger topic, raw.
-
-    `ledger` holds loaded and unloaded entries by partition and offset; `unloaded` counts records behind the loaded
-    offsets by output topic and partition; `removed` counts offsets that Kafka dropped before they were loaded, and
-    `beyond` those that were loaded but lie beyond the end of the log. `agreed` names the output places
-    (topic/partition) that agreed with the ledger a moment before: while a stream runs, figures may be a transaction
-    apart.
-    """
-
-    stream: str
-    sources: Sequence[SourceAccount]
-    raw: Mapping[int, RawEnds]
-    ledger: Sequence[LedgerSpan]
-    ranges: Sequence[LoadedRange]
-    unloaded: Mapping[tuple[str, int], int]
-    removed: Mapping[tuple[str, int], int]
-    beyond: Mapping[tuple[str, int], int]
-    agreed: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Statement:
-    """The outcome; `raw` = valid + dead + duplicates + in_flight + unaccounted."""
-
-    stream: str
-    sources: Mapping[str, Mapping[str, int]]
-    raw: int
-    valid: int
-    repaired: int
-    dead: int
-    duplicates: int
-    in_flight: int
-    loaded: Mapping[str, int]
-    unaccounted: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def balanced(self) -> bool:
-        return not self.findings and self.unaccounted == 0
-
-    def as_document(self) -> dict[str, Any]:
-        """The object of `audit --json` (docs/reference/interfaces.md)."""
-        return {**vars(self), "findings": [vars(finding) for finding in self.findings]}
-
-
-OUTPUT_CODES = frozenset({"output_missing", "output_surplus"})
-"""Findings that two figures of a running stream, taken a moment apart, can also cause."""
+from iot_platform.pipeline.findings import (
+    ledger_findings,
+    output_findings,
+    removed_findings,
+    source_findings,
+    table_findings,
+)
+from iot_platform.pipeline.statement import Figures, Statement
+from iot_platform.warehouse.books import LedgerSpan
 
 
 def balance(figures: Figures) -> Statement:
     """Draw up the statement."""
     topology = Topology(figures.stream)
     spans = _by_partition(figures.ledger)
-    outputs, missing = _output_findings(figures, topology)
-    tables, lost = _table_findings(figures)
+    outputs, missing = output_findings(figures, topology)
+    tables, lost = table_findings(figures)
     findings = [
-        *_source_findings(figures, topology),
-        *_ledger_findings(figures, spans, topology),
-        *_removed_findings(figures),
+        *source_findings(figures, topology),
+        *ledger_findings(figures, spans, topology),
+        *removed_findings(figures),
         *outputs,
         *tables,
     ]
@@ -143,174 +78,3 @@ def _by_partition(ledger: Iterable[LedgerSpan]) -> dict[int, list[LedgerSpan]]:
 
 def _next_offset(spans: Sequence[LedgerSpan]) -> int:
     return max((span.last + 1 for span in spans), default=0)
-
-
-def _source_findings(figures: Figures, topology: Topology) -> list[Finding]:
-    findings = []
-    for source in figures.sources:
-        known = source.acknowledged + source.spooled + source.refused + source.quarantined
-        if source.born != known:
-            lost = source.born - known
-            what = "are missing from the spool" if lost > 0 else "are counted that were never born"
-            findings.append(
-                Finding(
-                    "spool_lost" if lost > 0 else "source_overcounted", f"source {source.name}", abs(lost),
-                    f"{abs(lost)} readings of source {source.name} {what}: born {source.born}, acknowledged "
-                    f"{source.acknowledged}, spooled {source.spooled}, refused {source.refused + source.quarantined}.",
-                    f"Compare the source's own list with {topology.raw}; its spool file is in the state directory.",
-                )
-            )  # fmt: skip
-        findings += _beyond_raw(source, figures, topology)
-    acknowledged = sum(source.acknowledged for source in figures.sources)
-    held = sum(raw.end for raw in figures.raw.values())
-    if acknowledged > held:
-        findings.append(
-            Finding(
-                "source_lost", topology.raw, acknowledged - held,
-                f"Sources count {acknowledged} readings as acknowledged, but {topology.raw} ever held {held}.",
-                "See whether the topic was made anew, or the spool files belong to another Kafka.",
-            )
-        )  # fmt: skip
-    return findings
-
-
-def _beyond_raw(source: SourceAccount, figures: Figures, topology: Topology) -> list[Finding]:
-    findings = []
-    for partition, offset in sorted(source.acknowledged_offsets.items()):
-        raw = figures.raw.get(partition)
-        end = raw.end if raw is not None else 0
-        if offset >= end:
-            findings.append(
-                Finding(
-                    "raw_lost", f"{topology.raw}/{partition}", offset - end + 1,
-                    f"Source {source.name} had offset {offset} of {topology.raw}/{partition} acknowledged, but the "
-                    f"log ends before {end}.",
-                    "Kafka lost acknowledged records, or the topic was made anew: see the broker's log.",
-                )
-            )  # fmt: skip
-    return findings
-
-
-def _ledger_findings(figures: Figures, spans: Mapping[int, Sequence[LedgerSpan]], topology: Topology) -> list[Finding]:
-    findings = []
-    for partition in sorted(spans.keys() | figures.raw.keys()):
-        where = f"{topology.raw}/{partition}"
-        expected = 0
-        for span in spans.get(partition, []):
-            if span.first != expected:
-                findings.append(_break(where, expected, span.first))
-            if span.accounted != span.covered:
-                findings.append(_sum(where, span))
-            expected = max(expected, span.last + 1)
-        raw = figures.raw.get(partition, RawEnds(0, 0))
-        if raw.low > expected:
-            findings.append(
-                Finding(
-                    "raw_removed", where, raw.low - expected,
-                    f"Offsets {expected} to {raw.low - 1} of {where} were removed by retention before they were "
-                    "validated.",
-                    "Keep streams.<name>.retention.raw_days above the longest outage of the validators.",
-                )
-            )  # fmt: skip
-        if expected > raw.end:
-            findings.append(
-                Finding(
-                    "raw_lost", where, expected - raw.end,
-                    f"The ledger covers {where} up to offset {expected - 1}, but the log ends before {raw.end}.",
-                    "Kafka lost records, or the topic was made anew: see the broker's log.",
-                )
-            )  # fmt: skip
-    return findings
-
-
-def _break(where: str, expected: int, first: int) -> Finding:
-    if first > expected:
-        return Finding(
-            "ledger_hole", where, first - expected,
-            f"No ledger entry covers offsets {expected} to {first - 1} of {where}: nobody validated them.",
-            f"Read them again from {where} while Kafka holds them, and see the validator's log of that time.",
-        )  # fmt: skip
-    return Finding(
-        "ledger_overlap", where, expected - first,
-        f"Offsets {first} to {expected - 1} of {where} are covered by two ledger entries: validated twice.",
-        "See whether two installations validate this topic with different groups.",
-    )  # fmt: skip
-
-
-def _sum(where: str, span: LedgerSpan) -> Finding:
-    return Finding(
-        "ledger_sum", where, abs(span.covered - span.accounted),
-        f"Of offsets {span.first} to {span.last} of {where} ({span.covered}) the ledger accounts for {span.accounted}.",
-        "This is a defect of the validator of that time: keep its log and the raw records.",
-    )  # fmt: skip
-
-
-def _removed_findings(figures: Figures) -> list[Finding]:
-    return [
-        Finding(
-            "removed_before_loading", f"{topic}/{partition}", count,
-            f"{count} offsets of {topic}/{partition} were removed from Kafka before they were loaded.",
-            "Keep the topic's retention above the longest outage of the loader.",
-        )
-        for (topic, partition), count in sorted(figures.removed.items())
-    ] + [
-        Finding(
-            "made_anew", f"{topic}/{partition}", count,
-            f"The warehouse loaded {topic}/{partition} to {count} offsets beyond its end: the topic was made anew.",
-            "Move the warehouse aside (its rows stay readable there), or use another stream name.",
-        )
-        for (topic, partition), count in sorted(figures.beyond.items())
-    ]  # fmt: skip
-
-
-def _output_findings(figures: Figures, topology: Topology) -> tuple[list[Finding], dict[str, int]]:
-    """Records the output topics held, against what the ledger says went there."""
-    findings = []
-    missing = {"readings": 0, "dead_letters": 0}
-    partitions = sorted(figures.raw.keys() | {span.partition for span in figures.ledger})
-    for table, topic in (("readings", topology.validated), ("dead_letters", topology.dead_letters)):
-        for partition in partitions:
-            said = sum(
-                span.valid if table == "readings" else span.dead
-                for span in figures.ledger
-                if span.partition == partition
-            )
-            loaded = sum(one.loaded for one in figures.ranges if (one.table, one.partition) == (table, partition))
-            held = loaded + figures.unloaded.get((topic, partition), 0)
-            if said == held or f"{topic}/{partition}" in figures.agreed:
-                continue
-            missing[table] += max(0, said - held)
-            findings.append(
-                Finding(
-                    "output_missing" if said > held else "output_surplus", f"{topic}/{partition}", abs(said - held),
-                    f"The ledger says {said} records went to {topic}/{partition}, but it held {held} "
-                    f"({loaded} loaded, {held - loaded} not yet).",
-                    "See whether somebody else writes to the topic, deletes from it, or reads it uncommitted.",
-                )
-            )  # fmt: skip
-    return findings, missing
-
-
-def _table_findings(figures: Figures) -> tuple[list[Finding], dict[str, int]]:
-    """Rows in the tables, against what loads said they brought: each offset once."""
-    findings = []
-    lost = {"readings": 0, "dead_letters": 0}
-    for one in figures.ranges:
-        missing, surplus = one.loaded - one.offsets, one.there - min(one.offsets, one.loaded)
-        if missing > 0:
-            lost[one.table] += missing
-            findings.append(_rows("rows_missing", one, missing, f"{missing} of them are missing"))
-        if surplus > 0:
-            findings.append(_rows("rows_surplus", one, surplus, f"{surplus} rows are there beside them"))
-    return findings, lost
-
-
-def _rows(code: str, one: LoadedRange, count: int, what: str) -> Finding:
-    return Finding(
-        code,
-        f"{one.table}, partition {one.partition}, offsets {one.first} to {one.last}",
-        count,
-        f"Loads of {one.day} brought {one.loaded} rows into {one.table} from partition {one.partition}, offsets "
-        f"{one.first} to {one.last}; {what}.",
-        "Restore the warehouse from a backup, or move it aside and load again what Kafka still holds.",
-    )

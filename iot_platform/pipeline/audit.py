@@ -15,7 +15,9 @@ from dataclasses import replace
 from iot_platform.clock import Clock
 from iot_platform.contract import ledger
 from iot_platform.contract.topology import Topology
-from iot_platform.pipeline.accounting import OUTPUT_CODES, Figures, RawEnds, Statement, balance
+from iot_platform.pipeline.accounting import balance
+from iot_platform.pipeline.findings import OUTPUT_CODES
+from iot_platform.pipeline.statement import Figures, RawEnds, Statement
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import LogSpan, Place, log_spans

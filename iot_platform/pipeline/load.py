@@ -10,9 +10,11 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from iot_platform.clock import Clock
+from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.contract.ledger_rows import row_of
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError, UnavailableError
@@ -24,6 +26,7 @@ from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.reader import AssignedReader, Message, Place, partition_counts, topic_ids
 from iot_platform.warehouse.connection import open_warehouse
+from iot_platform.warehouse.retention import remove_before
 from iot_platform.warehouse.totals import read_totals
 from iot_platform.warehouse.writer import LoadTransaction, read_offsets
 
@@ -110,10 +113,11 @@ def _load_batch(
     readings = columns.readings(batch.validated) if batch.validated else None
     dead = columns.dead_letters(batch.dead) if batch.dead else None
     rows = [row_of(entry) for entry in columns.ledger_entries(batch.ledger)]
+    fill_location = _fills_location(settings, topology.stream)
     with open_warehouse(settings) as connection, LoadTransaction(connection, clock.now()) as transaction:
         faultpoint("loader.after_begin")
         if readings is not None:
-            transaction.add_readings(topology.stream, readings)
+            transaction.add_readings(topology.stream, readings, fill_location=fill_location)
         if dead is not None:
             transaction.add_dead_letters(topology.stream, dead)
         if rows:
@@ -124,6 +128,11 @@ def _load_batch(
         faultpoint("loader.after_offsets")
     faultpoint("loader.after_commit")
     return LoadResult(len(batch.validated), len(batch.dead), len(batch.ledger), 1)
+
+
+def _fills_location(settings: Settings, stream: str) -> bool:
+    """Whether the stream's catalogue has a missing location filled with the last known one."""
+    return load_catalogue(settings.stream(stream).catalogue).nulls["location"] == "last_known"
 
 
 def _sort(topology: Topology, messages: list[Message]) -> _Batch:
@@ -182,12 +191,14 @@ class _Loader:
         self._total = LoadResult()
         self._failures = 0
         self._last_error = ""
+        self._removed_on: date | None = None
 
     def run(self, limit: Limit, *, bounded: bool) -> LoadResult:
         while not (self._stop.requested or limit.reached):
             try:
                 loaded = load_once(self._settings, self._clients, self._clock, limit.remaining)
                 self._publisher.publish_when_due()
+                self._remove_when_due()
             except UnavailableError as error:
                 self._on_failure(error, bounded=bounded)
                 continue
@@ -202,6 +213,20 @@ class _Loader:
         self._publisher.publish()
         self._heartbeat.beat(self._facts(), now=True)
         return self._total
+
+    def _remove_when_due(self) -> None:
+        """Once a day, what retention lets go, from the warehouse and from the reader's copy."""
+        today = self._clock.now().date()
+        days = self._settings.warehouse.retention_days
+        if days is None or self._removed_on == today:
+            return
+        first_kept = today - timedelta(days=days)
+        with open_warehouse(self._settings) as connection:
+            removed = remove_before(connection, first_kept)
+        self._publisher.remove_before(first_kept)
+        self._removed_on = today
+        if removed:
+            log.info("removed %d rows loaded before %s", removed, first_kept)
 
     def _on_failure(self, error: UnavailableError, *, bounded: bool) -> None:
         self._failures += 1

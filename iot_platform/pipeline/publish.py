@@ -12,7 +12,7 @@ import json
 import logging
 import shutil
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,18 @@ class Publisher:
                 manifest = {**manifest, "segments": [vars(segment) for segment in segments], "last_load": newest}
                 self._write_manifest(manifest)
         self._remove_old(manifest)
+
+    def remove_before(self, day: date) -> None:
+        """Let go of the segments of earlier days; their files stay for the grace time."""
+        manifest = self._read_manifest()
+        segments = [Segment(**item) for item in manifest["segments"]]
+        kept = [segment for segment in segments if segment.day >= day.isoformat()]
+        if len(kept) == len(segments):
+            return
+        with open_warehouse(self._settings) as connection:
+            self._write_catalogue(connection, kept)
+        self._forget_later(manifest["removals"], [segment for segment in segments if segment not in kept])
+        self._write_manifest({**manifest, "segments": [vars(segment) for segment in kept]})
 
     def _file(self, segment: Segment) -> Path:
         path = self._directory / segment.path

@@ -34,6 +34,8 @@ class LedgerSpan:
 class LoadedRange:
     """One table, partition and day of loading: the offsets loads covered, the rows they brought, the rows there are.
 
+    Rows that retention removed count as there: they were loaded, and their removal was decided.
+
     `offsets` counts the rows there are without repetition, so that a doubled row cannot stand in for a lost one.
     """
 
@@ -96,7 +98,8 @@ WITH there AS (
 )
 SELECT coalesce(l.table_name, t.table_name), coalesce(l.partition, t.partition), coalesce(l.loaded_on, t.day),
        coalesce(l.first_offset, t.first), coalesce(l.last_offset, t.last),
-       coalesce(l.row_count, 0), coalesce(t.rows, 0), coalesce(t.offsets, 0)
+       coalesce(l.row_count, 0),
+       if(l.removed, l.row_count, coalesce(t.rows, 0)), if(l.removed, l.row_count, coalesce(t.offsets, 0))
 FROM (SELECT * FROM load_ranges WHERE stream = $stream) l
 FULL JOIN there t ON l.table_name = t.table_name AND l.partition = t.partition AND l.loaded_on = t.day
 ORDER BY ALL

@@ -60,11 +60,18 @@ class LoadTransaction:
         else:
             self._connection.rollback()
 
-    def add_readings(self, stream: str, batch: pa.Table) -> None:
-        """`batch` as `columns.readings` makes it. A null location becomes the sensor's last known one, flagged."""
+    def add_readings(self, stream: str, batch: pa.Table, *, fill_location: bool) -> None:
+        """`batch` as `columns.readings` makes it.
+
+        With `fill_location`, a null location becomes the sensor's last known one, flagged.
+        """
         self._connection.register("batch", batch)
-        location = "location" if batch.column("location").null_count == 0 else _FILLED_LOCATION
-        self._connection.execute(_ADD_READINGS.format(location=location), self._named(stream))
+        complete = batch.column("location").null_count == 0
+        location = _FILLED_LOCATION if fill_location and not complete else "location"
+        self._connection.execute(
+            _ADD_READINGS.format(location=location, flagged="batch.location IS NULL" if fill_location else "false"),
+            self._named(stream),
+        )
         self._connection.execute(_REMEMBER_SENSORS, {"stream": stream})
         self._count_rows(stream, "readings")
         self._connection.unregister("batch")
@@ -146,7 +153,7 @@ _FILLED_LOCATION = """coalesce(
 _ADD_READINGS = """
 INSERT INTO readings BY NAME
 SELECT $stream AS stream, message_id::UUID AS message_id, sensor_id, sensor_type, generated_at, accepted_at, value,
-       unit, {location} AS location, batch.location IS NULL AS location_filled, battery_level, signal_strength,
+       unit, {location} AS location, {flagged} AS location_filled, battery_level, signal_strength,
        schema_version, extra::JSON AS extra, repaired, partition, kafka_offset,
        $load_id AS load_id, $loaded_at AS loaded_at
 FROM batch

@@ -81,6 +81,7 @@ CREATE TABLE load_ranges (
     first_offset BIGINT NOT NULL,
     last_offset  BIGINT NOT NULL,
     row_count    BIGINT NOT NULL,
+    removed      BOOLEAN NOT NULL DEFAULT false,   -- by retention: the rows are gone, their count stays
     PRIMARY KEY (stream, table_name, partition, loaded_on)
 );
 

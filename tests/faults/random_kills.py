@@ -90,7 +90,7 @@ def run(plan: Plan, directory: Path, tell: Callable[[str], None]) -> tuple[Verdi
     try:
         _kill_at_random(settings, plan, tell)
         tell("draining …")
-        platform("drain", "--timeout", "300")
+        platform("drain", "--timeout", "120")
         audit = platform("audit", "--json", check=False)
         assert settings.fleet.journal is not None
         reader = settings.model_copy(update={"kafka": KafkaSettings(bootstrap_servers=settings.bootstrap_servers)})
