@@ -14,9 +14,9 @@ from confluent_kafka import TopicPartition
 from iot_platform.clock import SystemClock
 from iot_platform.contract.topology import Topology
 from iot_platform.lifecycle import Bounds, Limit, Stop
-from iot_platform.pipeline.statement import Finding, Statement
 from iot_platform.pipeline.audit import audit
 from iot_platform.pipeline.load import load_once
+from iot_platform.pipeline.statement import Finding, Statement
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics
