@@ -7,6 +7,7 @@ pending commit; only then is the ledger's end read. The other way round, entries
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ _ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _BATCH = 1_000
 _HOUR_MS = 3_600_000
+_PENDING_MARGIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class PartitionState:
 class Changelog:
     """Restores partitions of one stream."""
 
-    def __init__(self, clients: Clients, topology: Topology, window_hours: float) -> None:
+    def __init__(
+        self, clients: Clients, topology: Topology, window_hours: float, transaction_timeout_seconds: float
+    ) -> None:
+        self._pending_seconds = transaction_timeout_seconds + _PENDING_MARGIN_SECONDS
         self._clients = clients
         self._topology = topology
         self._window_ms = round(window_hours * _HOUR_MS)
@@ -59,11 +64,27 @@ class Changelog:
         return PartitionState(next_offset, window)
 
     def _committed(self, consumer: Consumer, partition: int) -> int | None:
+        """The group's offset, once no transaction with an offset of this partition is pending.
+
+        None when there is none, and also when one stays pending for longer than any transaction may live: after two
+        crashes of a broker in a row, Kafka 4.3.1 was seen to leave one open for ever. Then the ledger alone decides,
+        which is written in the same transactions (`_replay` refuses while one is open there).
+        """
         asked = TopicPartition(self._topology.raw, partition)
-        (answer,) = consumer.committed([asked], timeout=_ANSWER_SECONDS)
-        if answer.error is not None:
-            raise KafkaException(answer.error)
-        return None if answer.offset == OFFSET_INVALID else int(answer.offset)
+        deadline = time.monotonic() + self._pending_seconds
+        while True:
+            try:
+                (answer,) = consumer.committed([asked], timeout=_ANSWER_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError._TIMED_OUT:  # noqa: SLF001 - its public name in librdkafka
+                    raise
+                if time.monotonic() > deadline:
+                    log.warning("%s/%d: the group's offset stays pending; the ledger decides", asked.topic, partition)
+                    return None
+                continue
+            if answer.error is not None:
+                raise KafkaException(answer.error)
+            return None if answer.offset == OFFSET_INVALID else int(answer.offset)
 
     def _agreed(self, partition: int, committed: int | None, covered_to: int | None, consumer: Consumer) -> int:
         """The offset on which the group and the ledger agree: both were written in the same transactions."""
@@ -103,6 +124,7 @@ class Changelog:
         """The first ledger offset within the window, which ends at the newest time stamp in the ledger."""
         at = TopicPartition(self._topology.ledger, partition)
         low, high = reader.get_watermark_offsets(at, timeout=_ANSWER_SECONDS)
+        self._refuse_open_transaction(at, high)
         newest_ms = self._newest_ms(reader, partition, low, high)
         if newest_ms is None:
             return TopicPartition(at.topic, partition, low)
@@ -119,6 +141,16 @@ class Changelog:
                 "lower streams.<name>.dedup_window_hours.",
             )
         return TopicPartition(at.topic, partition, first.offset if first.offset >= 0 else low)
+
+    def _refuse_open_transaction(self, at: TopicPartition, stable_end: int) -> None:
+        """Raises KafkaUnavailableError while a transaction is open on the ledger: its outcome is not known yet."""
+        observer = self._clients.observer(f"{self._topology.validator_group}-restore")
+        try:
+            _, written_end = observer.get_watermark_offsets(at, timeout=_ANSWER_SECONDS)
+        finally:
+            observer.close()
+        if written_end > stable_end:
+            raise KafkaUnavailableError(f"A transaction is still open on {at.topic}/{at.partition}.")
 
     def _newest_ms(self, reader: Consumer, partition: int, low: int, high: int) -> int | None:
         """The time stamp of the last entry; the last offsets of a partition may be control records."""

@@ -75,7 +75,12 @@ class Session:
         self._topology = Topology(stream)
         self._sorter = Sorter(self._topology, judge.rule_version)
         self._clients = Clients(settings)
-        self._changelog = Changelog(self._clients, self._topology, settings.stream(stream).dedup_window_hours)
+        self._changelog = Changelog(
+            self._clients,
+            self._topology,
+            settings.stream(stream).dedup_window_hours,
+            settings.validator.transaction_timeout_seconds,
+        )
         self._partitions: dict[int, PartitionState] = {}
         self._failure: Exception | None = None
         self._stop = Stop()

@@ -73,6 +73,10 @@ class Transactions:
     def commit(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
         """Offsets (the next to read) and all that was produced become visible together, or not at all."""
         faultpoint("validator.after_produce")
+        # The ledger's record must be in its log before the offsets are: a later owner that sees no open transaction
+        # there may then trust that none is under way (changelog.py).
+        self._step("flush", self._flush)
+        faultpoint("validator.after_flush")
         metadata = consumer.consumer_group_metadata()  # asked anew each time: it carries the fence
         self._step(
             "send_offsets_to_transaction",
@@ -81,6 +85,10 @@ class Transactions:
         faultpoint("validator.after_send_offsets")
         self._step("commit_transaction", self._producer.commit_transaction, doubtful=True)
         faultpoint("validator.after_commit")
+
+    def _flush(self, timeout: float) -> None:
+        if self._producer.flush(timeout) > 0:
+            raise SessionLostError("Kafka has not taken the records of the transaction in time")
 
     def abort(self) -> None:
         self._step("abort_transaction", self._producer.abort_transaction, doubtful=True)
