@@ -9,11 +9,14 @@ from iot_platform.broker.node import LocalBroker
 from iot_platform.clock import SystemClock
 from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.errors import KafkaUnavailableError, UnavailableError, UsageError
-from iot_platform.lifecycle import lease
+from iot_platform.lifecycle import Bounds, Stop, lease
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import group_lag
 from iot_platform.stream.preflight import preflight, wait_for_kafka
+from iot_platform.stream.producer import run_producer
+from iot_platform.stream.sources.silent import Silent
+from iot_platform.stream.spool import read_accounts
 from iot_platform.stream.topics import ensure_topics
 from iot_platform.supervision.plan import BROKER_PROGRAM, Program, plan
 from iot_platform.supervision.supervisor import Supervisor
@@ -115,7 +118,7 @@ def down(settings: Settings, tell: Tell) -> bool:
 
 
 def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
-    """Stop the sources, let validators and loader catch up, then stop those too; the broker goes on.
+    """Stop the sources, send what they spooled, let validators and loader catch up, then stop those too; the broker goes on.
 
     Raises UnavailableError when it is not done within `timeout_seconds`: then all but the sources still runs.
     """
@@ -125,11 +128,23 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
         if program.name.startswith("producer-"):
             tell(f"Stopping {program.name} …")
             supervisor.stop_program(program.name)
+    _deliver_spools(settings, timeout_seconds, tell)
     _await_no_lag(settings, timeout_seconds, tell)
     for program in reversed(programs):
         if program.name != BROKER_PROGRAM:
             tell(f"Stopping {program.name} …")
             supervisor.stop_program(program.name)
+
+
+def _deliver_spools(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
+    """Send what waits in the spools of the sources that are stopped now."""
+    for stream in settings.streams:
+        for account in read_accounts(settings.spool_dir, stream):
+            if account.spooled:
+                tell(f"{account.spooled:,} readings in the spool of {account.name} …")
+                run_producer(
+                    settings, Silent(account.name), stream, stop=Stop(), bounds=Bounds(seconds=timeout_seconds)
+                )
 
 
 def _await_no_lag(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
