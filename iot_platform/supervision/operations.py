@@ -118,7 +118,7 @@ def down(settings: Settings, tell: Tell) -> bool:
 
 
 def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
-    """Stop the sources, send what they spooled, let validators and loader catch up, then stop those too; the broker goes on.
+    """Stop the sources, send what they spooled, let the rest catch up and stop it too; the broker goes on.
 
     Raises UnavailableError when it is not done within `timeout_seconds`: then all but the sources still runs.
     """
