@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,7 +106,7 @@ def _load(name_or_path: str, seen: tuple[str, ...]) -> Catalogue:
         document = msgspec.toml.decode(text, type=_CatalogueFile)
     except msgspec.MsgspecError as error:
         raise SettingsError(f"Catalogue '{name_or_path}' is malformed: {error}.") from None
-    base = _load(document.extends, (*seen, name_or_path)) if document.extends else None
+    base = _load(_beside(document.extends, name_or_path), (*seen, name_or_path)) if document.extends else None
     types = dict(base.types) if base else {}
     types.update({name: _sensor_type(name, body, name_or_path) for name, body in document.types.items()})
     nulls: dict[str, Any] = dict(base.nulls) if base else {n: choices[0] for n, choices in NULL_CHOICES.items()}
@@ -115,21 +117,31 @@ def _load(name_or_path: str, seen: tuple[str, ...]) -> Catalogue:
     return Catalogue(name=Path(name_or_path).stem, types=types, nulls=nulls)
 
 
+def _built_in(name: str) -> Traversable | None:
+    file = resources.files("iot_platform.contract") / "catalogues" / f"{name}.toml"
+    return file if re.fullmatch(r"[a-z0-9_]+", name) and file.is_file() else None
+
+
+def _beside(extended: str, source: str) -> str:
+    """A path in a catalogue is meant from the folder of that file, wherever the process was started."""
+    return extended if _built_in(extended) else os.path.normpath(Path(source).parent / extended)
+
+
 def _read(name_or_path: str) -> str:
-    built_in = resources.files("iot_platform.contract") / "catalogues" / f"{name_or_path}.toml"
-    if re.fullmatch(r"[a-z0-9_]+", name_or_path) and built_in.is_file():
-        return built_in.read_text(encoding="utf-8")
     try:
-        return Path(name_or_path).read_text(encoding="utf-8")
-    except OSError as error:
+        return (_built_in(name_or_path) or Path(name_or_path)).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"Catalogue '{name_or_path}' is not UTF-8: byte {error.start}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        cause = error.strerror if isinstance(error, OSError) else error
         raise SettingsError(
-            f"Catalogue '{name_or_path}' is neither built in nor a readable file: {error.strerror}.",
+            f"Catalogue {name_or_path!r} is neither built in nor a readable file: {cause}.",
             next_step="Set the stream's `catalogue` to iot_data, air_quality or the path of a TOML file.",
         ) from None
 
 
 def _sensor_type(name: str, body: _TypeFile, source: str) -> SensorType:
-    where = f"Catalogue '{source}', sensor type '{name}'"
+    where = f"Catalogue '{source}', sensor type {name!r}"
     if not _TYPE_NAME.match(name):
         raise SettingsError(f"{where}: a name has 1 to 64 of a-z, 0-9 and _, and begins with a letter.")
     if not (math.isfinite(body.minimum) and math.isfinite(body.maximum) and body.minimum <= body.maximum):
