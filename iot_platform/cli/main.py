@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import signal
 import sys
 
 import typer
@@ -31,6 +32,7 @@ maintenance.register(app)
 def main() -> None:
     """Run a command. Exit codes: 0 good, 1 a finding, 2 usage, 3 something needed is not there."""
     faulthandler.enable()  # a crash in a C library then says where we were
+    faulthandler.register(signal.SIGUSR1)  # and so does a process that seems to be stuck, asked by kill -USR1
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         app()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from iot_platform.errors import SettingsError
 from iot_platform.settings import Settings
-
-log = logging.getLogger(__name__)
+from iot_platform.stream.client_logs import client_logger
 
 ADMIN_TIMEOUT_SECONDS = 15.0
 
@@ -63,7 +61,7 @@ class Clients:
 
     def admin(self) -> AdminClient:
         """Keep the reference until every future it gave has a result: a collected client never answers."""
-        return AdminClient({**self._common}, logger=log)
+        return AdminClient({**self._common}, logger=client_logger())
 
     def producer(self, extra: Mapping[str, Any] | None = None) -> Producer:
         """An idempotent producer (P1) that partitions as Kafka's Java client does (P5)."""
@@ -76,7 +74,7 @@ class Clients:
                 "max.in.flight.requests.per.connection": 5,
                 "partitioner": "murmur2",
             },
-            logger=log,
+            logger=client_logger(),
         )
 
     def consumer(self, group: str, extra: Mapping[str, Any] | None = None) -> Consumer:
@@ -93,7 +91,7 @@ class Clients:
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "error",
             },
-            logger=log,
+            logger=client_logger(),
         )
 
     def observer(self, group: str) -> Consumer:
@@ -102,4 +100,6 @@ class Clients:
         librdkafka 2.16.0 crashes when an AdminClient asks this while the group's coordinator moves or restarts
         (docs/decisions/0006-committed-offsets.md).
         """
-        return Consumer({**self._common, "group.id": group, "isolation.level": "read_uncommitted"}, logger=log)
+        return Consumer(
+            {**self._common, "group.id": group, "isolation.level": "read_uncommitted"}, logger=client_logger()
+        )

@@ -135,6 +135,7 @@ class Session:
 
     def close(self) -> None:
         self._consumer.close()
+        self._transactions.close()
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows of this session."""

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from iot_platform.clock import Clock
 from iot_platform.faultpoints import faultpoint
+from iot_platform.stream.patience import CallLostError, PatientThread
 
 log = logging.getLogger(__name__)
 
 _QUEUE_WAIT_SECONDS = 0.1
+_GRACE_SECONDS = 5.0
+"""How much longer than its timeout a call may take before it counts as stuck (librdkafka #5456, #5511)."""
 
 
 class AbortRequiredError(Exception):
@@ -40,6 +44,7 @@ class Transactions:
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._in_doubt = False
+        self._patient = PatientThread("transactions")
 
     def start(self) -> None:
         """Fence any earlier holder of the transactional.id and end what it left open. Call once."""
@@ -86,6 +91,10 @@ class Transactions:
         self._step("commit_transaction", self._producer.commit_transaction, doubtful=True)
         faultpoint("validator.after_commit")
 
+    def close(self) -> None:
+        """Use it no more. A transaction that is open stays so until its id is used again, or its time is over."""
+        self._patient.close()
+
     def _flush(self, timeout: float) -> None:
         if self._producer.flush(timeout) > 0:
             raise SessionLostError("Kafka has not taken the records of the transaction in time")
@@ -96,8 +105,11 @@ class Transactions:
     def _step(self, name: str, call: Callable[[float], Any], *, doubtful: bool = False) -> None:
         deadline = self._clock.monotonic() + self._timeout_seconds
         while True:
+            timeout = max(0.1, deadline - self._clock.monotonic())
             try:
-                call(max(0.1, deadline - self._clock.monotonic()))
+                self._patient.call(partial(call, timeout), timeout + _GRACE_SECONDS)
+            except CallLostError:
+                raise SessionLostError(f"{name} has not returned in its time") from None
             except KafkaException as error:
                 meaning = _meaning(error)
                 if not error.args[0].retriable() or self._clock.monotonic() >= deadline:
