@@ -41,7 +41,7 @@ def test_status_shows_readings_dead_letters_with_reasons_and_little_lag(installa
         "iot_data": {"desired": 1, "running": 1},
         "air_quality": {"desired": 1, "running": 1},
     }
-    assert status["readings"] > 100
+    eventually(lambda: installation.json("status")["readings"] > 100, 60, "a hundred readings in DuckDB")
     assert sum(status["dead_letters"]["by_reason"].values()) >= status["dead_letters"]["total"] > 0
     eventually(lambda: installation.json("status")["lag"]["messages"] < 200, 30, "a small lag")
     assert status["alerts"] == []
