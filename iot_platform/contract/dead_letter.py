@@ -25,6 +25,15 @@ _MAX_DETAIL_CHARACTERS = 300
 Headers = Sequence[tuple[str, bytes | None]]
 
 
+class _WireReason(msgspec.Struct):
+    code: Code
+    field: str
+    detail: str
+
+
+_reasons_decoder = msgspec.json.Decoder(list[_WireReason])
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where a dead letter came from and why it is dead."""
@@ -73,9 +82,7 @@ def from_headers(headers: Headers) -> Provenance:
     if missing:
         raise ValueError(f"not a dead letter: no header {', '.join(sorted(missing))}")
     topic, partition, offset = own[SOURCE].decode().rsplit("/", 2)
-    reasons = tuple(
-        Reason(Code(item["code"]), item["field"], item["detail"]) for item in msgspec.json.decode(own[REASONS])
-    )
+    reasons = tuple(Reason(item.code, item.field, item.detail) for item in _reasons_decoder.decode(own[REASONS]))
     return Provenance(
         reasons=reasons,
         rule_version=own[RULE_VERSION].decode(),

@@ -81,10 +81,14 @@ _encoder = msgspec.json.Encoder()
 
 
 def capped_by_sensor(counts: Mapping[str, int]) -> dict[str, int]:
-    """At most MAX_SENSORS_NAMED sensors, the most frequent; the rest is summed under `*`."""
-    if len(counts) <= MAX_SENSORS_NAMED:
+    """At most MAX_SENSORS_NAMED sensors, the most frequent; the rest is summed under `*`.
+
+    `counts` may have been capped before: what then stands under `*` stays there.
+    """
+    sensors = Counter({sensor: count for sensor, count in counts.items() if sensor != OTHER_SENSORS})
+    if len(sensors) <= MAX_SENSORS_NAMED:
         return dict(counts)
-    named = dict(Counter(counts).most_common(MAX_SENSORS_NAMED))
+    named = dict(sensors.most_common(MAX_SENSORS_NAMED))
     named[OTHER_SENSORS] = sum(counts.values()) - sum(named.values())
     return named
 
@@ -122,7 +126,15 @@ def decode(value: bytes) -> LedgerEntry:
     if wire.v != LEDGER_VERSION:
         raise ValueError(f"ledger entry of unknown version {wire.v}")
     fields = {name: getattr(wire, name) for name in _Wire.__struct_fields__ if name not in ("v", "ids")}
-    return LedgerEntry(**fields, ids=base64.b64decode(wire.ids))
+    return LedgerEntry(**fields, ids=_whole_pairs(wire.ids))
+
+
+def _whole_pairs(text: str) -> bytes:
+    """Strict: base64 that skips what it does not know would forget ids, and a repeat would be valid twice."""
+    ids = base64.b64decode(text, validate=True)
+    if len(ids) % PAIR_BYTES:
+        raise ValueError(f"ledger entry with {len(ids)} bytes of ids, not a multiple of {PAIR_BYTES}")
+    return ids
 
 
 def key(partition: int) -> bytes:
