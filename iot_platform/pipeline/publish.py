@@ -1,59 +1,44 @@
 """The reader's copy: Parquet segments by day of loading, and one DuckDB file with views over them.
 
-A publication writes only rows loaded since the last, as one new segment a table; small segments of a day are merged
-in tiers, so both its cost and the number of files stay small whatever the history. The catalogue file is written
-under another name and renamed into place: who has the old one open goes on reading it, and its segments stay for a
-while.
+A publication writes only rows loaded since the last, as new segments; small ones are merged by size (`segments.py`),
+so both its cost and the number of files stay small whatever the history. In this order:
+
+    1  segments      files that nothing names yet: a crash leaves orphans, which the next publication removes
+    2  catalogue     written under another name and renamed into place: who has the old one open goes on reading it
+    3  manifest      what the copy consists of; replaced segments stay for a while after it
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from iot_platform.clock import Clock
-from iot_platform.lifecycle import write_atomically
+from iot_platform.faultpoints import faultpoint
+from iot_platform.pipeline.manifest import Manifest, read_manifest, write_manifest
+from iot_platform.pipeline.segments import Segment, due_merges, merged
 from iot_platform.settings import Settings
 from iot_platform.warehouse.connection import open_warehouse
-from iot_platform.warehouse.copies import copy_new_rows, merge_segments, newest_load, write_catalogue
+from iot_platform.warehouse.copies import (
+    copy_rows,
+    load_moment,
+    merge_segments,
+    named_in_catalogue,
+    new_days,
+    newest_load,
+    write_catalogue,
+)
 
 log = logging.getLogger(__name__)
 
 TABLES = ("readings", "dead_letters")
 CATALOGUE = "warehouse.duckdb"
-_MERGE_AT = 8  # segments of one tier and day become one of the next
 _GRACE = timedelta(minutes=15)
 """How long a replaced segment stays for those who still have the older catalogue open."""
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One Parquet file of one table; `tier` counts how often it was merged."""
-
-    table: str
-    day: str
-    tier: int
-    first_load: int
-    last_load: int
-
-    @property
-    def path(self) -> str:
-        return f"{self.table}/{self.day}/{self.first_load:012d}-{self.last_load:012d}.parquet"
-
-
-def due_merges(segments: list[Segment]) -> list[list[Segment]]:
-    """Groups of neighbouring segments to merge into one each. Pure."""
-    groups: dict[tuple[str, str, int], list[Segment]] = {}
-    for segment in segments:
-        groups.setdefault((segment.table, segment.day, segment.tier), []).append(segment)
-    return [
-        sorted(group, key=lambda segment: segment.first_load) for group in groups.values() if len(group) >= _MERGE_AT
-    ]
 
 
 class Publisher:
@@ -63,8 +48,10 @@ class Publisher:
         self._settings = settings
         self._clock = clock
         self._directory = settings.published_dir
+        self._catalogue = self._directory / CATALOGUE
         self._manifest_path = self._directory / "manifest.json"
         self._next = float("-inf")
+        self._swept = False
 
     def publish_when_due(self) -> bool:
         """Publish if `publish_interval_seconds` have passed since the last time; whether it was done."""
@@ -75,82 +62,108 @@ class Publisher:
         return True
 
     def publish(self) -> None:
-        """Bring the copy up to the newest load. A crash at any point leaves the last copy whole."""
-        manifest = self._read_manifest()
-        segments = [Segment(**item) for item in manifest["segments"]]
-        last_load = manifest["last_load"]
+        """Bring the copy up to the newest load. A crash at any point leaves the last copy whole.
+
+        A warehouse that is not the one published before (restored from an older copy, or begun anew) is published
+        from its beginning. A copy without rows is written each time: that costs next to nothing.
+        """
+        manifest = self._known()
         with open_warehouse(self._settings) as connection:
             newest = newest_load(connection)
-            if newest > last_load or not (self._directory / CATALOGUE).exists():
-                day = self._clock.now().date().isoformat()
-                for table in TABLES:
-                    segment = Segment(table, day, 0, last_load + 1, newest)
-                    if newest > last_load and copy_new_rows(connection, table, last_load, self._file(segment)):
-                        segments.append(segment)
-                segments, replaced = self._merge(connection, segments)
-                self._write_catalogue(connection, segments)
-                self._forget_later(manifest["removals"], replaced)
-                manifest = {**manifest, "segments": [vars(segment) for segment in segments], "last_load": newest}
-                self._write_manifest(manifest)
-        self._remove_old(manifest)
+            if manifest.last_load and load_moment(connection, manifest.last_load) != manifest.last_loaded_at:
+                log.warning("the warehouse is not the one published before: the reader's copy is made anew")
+                manifest = manifest.emptied(self._grace_ends())
+            if newest > manifest.last_load or manifest.last_load == 0 or not self._catalogue.exists():
+                manifest = self._merged(connection, self._extended(connection, manifest, newest))
+                faultpoint("publish.after_segments")
+                self._replace_catalogue(connection, manifest)
+                faultpoint("publish.after_catalogue")
+                write_manifest(self._manifest_path, manifest)
+        self._remove_due(manifest)
+        self._swept = True
 
     def remove_before(self, day: date) -> None:
         """Let go of the segments of earlier days; their files stay for the grace time."""
-        manifest = self._read_manifest()
-        segments = [Segment(**item) for item in manifest["segments"]]
-        kept = [segment for segment in segments if segment.day >= day.isoformat()]
-        if len(kept) == len(segments):
+        manifest = self._known()
+        old = [segment.path for segment in manifest.segments if segment.day < day.isoformat()]
+        if not old:
             return
+        manifest = manifest.without(old, self._grace_ends())
         with open_warehouse(self._settings) as connection:
-            self._write_catalogue(connection, kept)
-        self._forget_later(manifest["removals"], [segment for segment in segments if segment not in kept])
-        self._write_manifest({**manifest, "segments": [vars(segment) for segment in kept]})
+            self._replace_catalogue(connection, manifest)
+        write_manifest(self._manifest_path, manifest)
+        self._swept = True
+
+    def _known(self) -> Manifest:
+        """The manifest, after a sweep if the last publication may not have come to its end.
+
+        Files that no manifest knows are left over from a crash. Those that the catalogue names nevertheless (the crash
+        came before the manifest) are noted before anything else, so that no later crash can make them look unused.
+        """
+        manifest = read_manifest(self._manifest_path)
+        if not self._swept:
+            found = {path.relative_to(self._directory).as_posix() for path in self._directory.glob("*/*/*")}
+            orphans = found - manifest.paths
+            named = named_in_catalogue(self._catalogue, orphans) if orphans else set()
+            for path in orphans - named:
+                self._remove(path)
+            if named:
+                manifest = manifest.without(named, self._grace_ends())
+                write_manifest(self._manifest_path, manifest)
+        self._swept = False
+        return manifest
+
+    def _extended(self, connection: Any, manifest: Manifest, newest: int) -> Manifest:
+        """With segments of what was loaded since, each of one day: retention lets go of whole days."""
+        added = []
+        for table in TABLES:
+            for day, rows in new_days(connection, table, manifest.last_load):
+                segment = Segment(table, day, rows)
+                copy_rows(connection, table, manifest.last_load, day, self._file(segment))
+                added.append(segment)
+        moment = load_moment(connection, newest)
+        return replace(manifest, segments=(*manifest.segments, *added), last_load=newest, last_loaded_at=moment)
+
+    def _merged(self, connection: Any, manifest: Manifest) -> Manifest:
+        for group in due_merges(manifest.segments, self._clock.now().date().isoformat()):
+            whole = merged(group)
+            merge_segments(connection, [self._file(segment) for segment in group], self._file(whole))
+            manifest = manifest.without([segment.path for segment in group], self._grace_ends())
+            manifest = replace(manifest, segments=(*manifest.segments, whole))
+        return manifest
+
+    def _replace_catalogue(self, connection: Any, manifest: Manifest) -> None:
+        files = {
+            table: [self._directory / segment.path for segment in manifest.segments if segment.table == table]
+            for table in TABLES
+        }
+        temporary = self._directory / f".{CATALOGUE}.tmp"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        for left_over in (temporary, temporary.with_name(temporary.name + ".wal")):
+            left_over.unlink(missing_ok=True)
+        write_catalogue(connection, temporary, files)
+        temporary.replace(self._catalogue)
 
     def _file(self, segment: Segment) -> Path:
         path = self._directory / segment.path
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _merge(self, connection: Any, segments: list[Segment]) -> tuple[list[Segment], list[Segment]]:
-        replaced: list[Segment] = []
-        for group in due_merges(segments):
-            first, last = group[0], group[-1]
-            merged = Segment(first.table, first.day, first.tier + 1, first.first_load, last.last_load)
-            merge_segments(connection, [self._file(segment) for segment in group], self._file(merged))
-            segments = [segment for segment in segments if segment not in group] + [merged]
-            replaced += group
-        return segments, replaced
+    def _grace_ends(self) -> str:
+        return (self._clock.now() + _GRACE).isoformat()
 
-    def _write_catalogue(self, connection: Any, segments: list[Segment]) -> None:
-        files = {
-            table: [self._directory / segment.path for segment in segments if segment.table == table]
-            for table in TABLES
-        }
-        temporary = self._directory / f".{CATALOGUE}.tmp"
-        temporary.unlink(missing_ok=True)
-        write_catalogue(connection, temporary, files)
-        temporary.replace(self._directory / CATALOGUE)
-
-    def _read_manifest(self) -> dict[str, Any]:
-        if not self._manifest_path.exists():
-            shutil.rmtree(self._directory, ignore_errors=True)
-            self._directory.mkdir(parents=True)
-            return {"segments": [], "last_load": 0, "removals": {}}
-        manifest: dict[str, Any] = json.loads(self._manifest_path.read_text(encoding="utf-8"))
-        return manifest
-
-    def _write_manifest(self, manifest: dict[str, Any]) -> None:
-        write_atomically(self._manifest_path, json.dumps(manifest))
-
-    def _forget_later(self, removals: dict[str, str], replaced: list[Segment]) -> None:
-        at = (self._clock.now() + _GRACE).isoformat()
-        removals.update({segment.path: at for segment in replaced})
-
-    def _remove_old(self, manifest: dict[str, Any]) -> None:
+    def _remove_due(self, manifest: Manifest) -> None:
         now = self._clock.now().isoformat()
-        due = [path for path, at in manifest["removals"].items() if at <= now]
-        for path in due:
-            (self._directory / path).unlink(missing_ok=True)
-            del manifest["removals"][path]
+        due = {path for path, at in manifest.removals.items() if at <= now}
         if due:
-            self._write_manifest(manifest)
+            due -= named_in_catalogue(self._catalogue, due)
+            for path in due:
+                self._remove(path)
+            kept = {path: at for path, at in manifest.removals.items() if path not in due}
+            write_manifest(self._manifest_path, replace(manifest, removals=kept))
+
+    def _remove(self, path: str) -> None:
+        file = self._directory / path
+        file.unlink(missing_ok=True)
+        with suppress(OSError):  # the directory of the day has other files
+            file.parent.rmdir()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date
 from pathlib import Path
 
 import duckdb
@@ -20,18 +21,37 @@ def newest_load(connection: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def copy_new_rows(connection: duckdb.DuckDBPyConnection, table: str, after_load: int, target: Path) -> int:
-    """Rows of `table` loaded after `after_load` into a new Parquet file; their number (0: no file is left)."""
+def load_moment(connection: duckdb.DuckDBPyConnection, load_id: int) -> str:
+    """When that load was, to the microsecond (RFC 3339); empty when the warehouse has no row of it.
+
+    Load numbers come again after a restore from an older copy; this moment does not.
+    """
+    row = connection.execute(
+        "SELECT loaded_at FROM readings WHERE load_id = $load_id "
+        "UNION ALL SELECT loaded_at FROM dead_letters WHERE load_id = $load_id LIMIT 1",
+        {"load_id": load_id},
+    ).fetchone()
+    return row[0].astimezone(UTC).isoformat() if row else ""
+
+
+def new_days(connection: duckdb.DuckDBPyConnection, table: str, after_load: int) -> list[tuple[str, int]]:
+    """Days (UTC) of rows of `table` loaded after `after_load`, each with how many there are."""
+    days = connection.execute(
+        f"SELECT loaded_at::DATE, count(*) FROM {table} WHERE load_id > ? GROUP BY 1 ORDER BY 1",  # noqa: S608
+        [after_load],
+    ).fetchall()
+    return [(day.isoformat(), int(rows)) for day, rows in days]
+
+
+def copy_rows(connection: duckdb.DuckDBPyConnection, table: str, after_load: int, day: str, target: Path) -> None:
+    """Rows of `table` loaded after `after_load` and on `day` into a new Parquet file."""
     temporary = target.with_suffix(".tmp")
-    (count,) = connection.execute(
-        f"COPY (SELECT * FROM {table} WHERE load_id > {int(after_load)}) TO {_literal(temporary)} "  # noqa: S608
+    connection.execute(
+        f"COPY (SELECT * FROM {table} WHERE load_id > {int(after_load)} "  # noqa: S608 - COPY takes no parameters
+        f"AND loaded_at::DATE = DATE '{date.fromisoformat(day)}') TO {_literal(temporary)} "
         "(FORMAT parquet, COMPRESSION zstd)"
-    ).fetchone() or (0,)
-    if count:
-        temporary.replace(target)
-    else:
-        temporary.unlink(missing_ok=True)
-    return int(count)
+    )
+    temporary.replace(target)
 
 
 def merge_segments(connection: duckdb.DuckDBPyConnection, sources: Sequence[Path], target: Path) -> None:
@@ -60,6 +80,18 @@ def write_catalogue(connection: duckdb.DuckDBPyConnection, target: Path, files: 
         connection.execute("CHECKPOINT catalogue")
     finally:
         connection.execute("DETACH catalogue")
+
+
+def named_in_catalogue(catalogue: Path, paths: Iterable[str]) -> set[str]:
+    """Those of `paths` that a view of the catalogue reads; all of them when the catalogue cannot be asked."""
+    if not catalogue.exists():
+        return set()
+    try:
+        with duckdb.connect(str(catalogue), read_only=True) as connection:
+            views = connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    except duckdb.Error:
+        return set(paths)
+    return {path for path in paths if any(path in sql for (sql,) in views)}
 
 
 def _parquet(paths: Sequence[Path]) -> str:
