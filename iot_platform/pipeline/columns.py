@@ -13,11 +13,17 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 
+from iot_platform.clock import unix_millis
 from iot_platform.contract import dead_letter, ledger
 from iot_platform.contract.ledger import LedgerEntry
 from iot_platform.contract.reading import FIELDS, SENSOR_ID_PATTERN
 
 Message = Any  # confluent_kafka.Message, which has no type stubs
+
+# A time stamp of Kafka may be any 64 bits; the warehouse and its readers end where their calendars do.
+# A day from either end, so that every zone of the world can show it.
+_FIRST_MOMENT_MS = unix_millis(datetime(1, 1, 2, tzinfo=UTC))
+_LAST_MOMENT_MS = unix_millis(datetime(9999, 12, 30, tzinfo=UTC))
 
 _SENSOR_ID = re.compile(SENSOR_ID_PATTERN.replace("$", r"\Z"))
 
@@ -97,6 +103,7 @@ def _repaired(message: Message) -> list[str] | None:
 def _with_place(frame: pl.DataFrame, messages: Sequence[Message]) -> pl.DataFrame:
     return frame.with_columns(
         pl.Series("accepted_at", [message.timestamp()[1] for message in messages], dtype=pl.Int64)
+        .clip(_FIRST_MOMENT_MS, _LAST_MOMENT_MS)
         .cast(pl.Datetime("ms"))
         .dt.replace_time_zone("UTC"),
         pl.Series("partition", [message.partition() for message in messages], dtype=pl.Int32),

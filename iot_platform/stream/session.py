@@ -27,7 +27,7 @@ from iot_platform.stream.clients import Clients
 from iot_platform.stream.dedup import memory_of
 from iot_platform.stream.intake import BatchPolicy, Intake
 from iot_platform.stream.outcome import Outcome, Slice, Sorter
-from iot_platform.stream.topics import OUTPUT_HEADROOM_BYTES
+from iot_platform.stream.topics import OUTPUT_HEADROOM_BYTES, raw_max_bytes
 from iot_platform.stream.transaction import AbortRequiredError, Transactions
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Session:
         self._totals = totals
         self._clock = clock
         self._topology = Topology(stream)
-        self._sorter = Sorter(self._topology, judge.rule_version)
+        self._sorter = Sorter(self._topology, judge.rule_version, raw_max_bytes(settings.stream(stream)))
         self._clients = Clients(settings)
         self._changelog = Changelog(
             self._clients,

@@ -32,6 +32,11 @@ _LEADER_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 
 
+def raw_max_bytes(options: StreamSettings) -> int:
+    """Kafka's limit of a raw record with its headers, as it travels: a compressed one may be larger."""
+    return options.max_message_bytes + OUTPUT_HEADROOM_BYTES // 2
+
+
 @dataclass(frozen=True)
 class TopicPlan:
     name: str
@@ -44,7 +49,7 @@ def plan_topics(stream: str, options: StreamSettings) -> list[TopicPlan]:
     topology = Topology(stream)
     outputs = options.max_message_bytes + OUTPUT_HEADROOM_BYTES
     shapes = {
-        topology.raw: (options.retention.raw_days, options.max_message_bytes + OUTPUT_HEADROOM_BYTES // 2),
+        topology.raw: (options.retention.raw_days, raw_max_bytes(options)),
         topology.validated: (options.retention.validated_days, outputs),
         topology.dead_letters: (options.retention.dlq_days, outputs),
         topology.ledger: (options.retention.ledger_days, _LEDGER_MAX_BYTES),
