@@ -1,7 +1,7 @@
 """Every option, in one typed place; the only reader of the environment.
 
 Order of precedence: environment (`IOT_…`, nested by `__`), then `iot.toml` in the working directory
-(or the file named by `IOT_CONFIG`), then the defaults below.
+(or the file named by `IOT_CONFIG`), then the defaults below. A name that is no setting is a mistake.
 """
 
 from __future__ import annotations
@@ -9,14 +9,41 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import (
+    SettingsError as UnreadableError,
+)
 
 from iot_platform.errors import SettingsError
+from iot_platform.setting_names import (
+    CONFIG_VARIABLE,
+    ENV_DELIMITER,
+    ENV_PREFIX,
+    closest,
+    dotted,
+    env_name,
+    unknown_keys,
+    unknown_variables,
+)
 
+
+def _none_by_name(value: object) -> object:
+    """Neither TOML nor the environment has a null."""
+    return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+CanBeNone = BeforeValidator(_none_by_name)
 Port = Annotated[int, Field(ge=1024, le=65535)]
 StreamName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
 
@@ -51,8 +78,12 @@ class StreamSettings(_Section):
     catalogue: str = Field("iot_data", description="a built-in catalogue's name, or a path to a TOML file")
     partitions: int = Field(3, ge=1)
     validators: int = Field(1, ge=0, description="how many validators `up` runs")
-    max_age_seconds: float | None = Field(86_400, description="older than this on arrival is dead; none = no limit")
-    max_ahead_seconds: float | None = Field(300, description="further ahead than this is dead; none = no limit")
+    max_age_seconds: Annotated[float | None, CanBeNone] = Field(
+        86_400, description='older than this on arrival is dead; "none" = no limit'
+    )
+    max_ahead_seconds: Annotated[float | None, CanBeNone] = Field(
+        300, description='further ahead than this is dead; "none" = no limit'
+    )
     dedup_window_hours: float = Field(72, gt=0)
     max_message_bytes: int = Field(1_000_000, ge=1_000, description="largest raw record")
     retention: RetentionSettings = RetentionSettings()
@@ -97,21 +128,26 @@ class WarehouseSettings(_Section):
     publish_interval_seconds: float = Field(30, gt=0, description="age at which the reader's copy is renewed")
     busy_timeout_seconds: float = Field(30, ge=0, description="wait for a DuckDB file held by another process")
     memory_limit_mb: int = Field(2_048, ge=256)
-    retention_days: int | None = Field(400, ge=1, description="rows loaded longer ago are removed; none = kept")
+    retention_days: Annotated[int | None, CanBeNone] = Field(
+        400, ge=1, description='rows loaded longer ago are removed; "none" = kept'
+    )
+
+
+_BUILT_IN_STREAMS: Mapping[str, Mapping[str, object]] = {
+    "iot_data": {},
+    "air_quality": {"catalogue": "air_quality", "max_age_seconds": None, "max_ahead_seconds": None},
+}
 
 
 def _default_streams() -> dict[StreamName, StreamSettings]:
-    return {
-        "iot_data": StreamSettings(),
-        "air_quality": StreamSettings(catalogue="air_quality", max_age_seconds=None, max_ahead_seconds=None),
-    }
+    return {name: StreamSettings.model_validate(options) for name, options in _BUILT_IN_STREAMS.items()}
 
 
 class Settings(BaseSettings):
     """All settings. Build it once at the edge (`load_settings`) and hand it on."""
 
     model_config = SettingsConfigDict(
-        env_prefix="IOT_", env_nested_delimiter="__", frozen=True, extra="ignore", toml_file=None
+        env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER, frozen=True, extra="forbid"
     )
 
     instance: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,60}$", description="tells installations on one cluster apart")
@@ -124,6 +160,17 @@ class Settings(BaseSettings):
     validator: ValidatorSettings = ValidatorSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     faultpoint: str = Field("", description="for tests: see faultpoints.py")
+
+    @field_validator("streams", mode="before")
+    @classmethod
+    def _over_the_built_in(cls, streams: object) -> object:
+        """Who changes one option of a built-in stream keeps its others."""
+        if not isinstance(streams, Mapping):
+            return streams
+        return {
+            name: {**_BUILT_IN_STREAMS.get(name, {}), **given} if isinstance(given, Mapping) else given
+            for name, given in streams.items()
+        }
 
     def model_post_init(self, _context: object) -> None:
         # The model is frozen for its users; here it is still being made.
@@ -142,8 +189,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names the parameters
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = TomlConfigSettingsSource(settings_cls, Path(os.environ.get("IOT_CONFIG", "iot.toml")))
-        return init_settings, env_settings, toml
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _config_document())
 
     @property
     def own_broker(self) -> bool:
@@ -190,13 +236,44 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Settings from the environment and iot.toml; SettingsError with one line per mistake."""
+    """Settings from the environment and iot.toml; SettingsError with one sentence a mistake."""
+    mistakes = list(_misnamed())
+    if not mistakes:
+        try:
+            return Settings(**overrides)  # type: ignore[arg-type]
+        except ValidationError as error:
+            mistakes = [f"{env_name(item['loc'])}: {item['msg']}" for item in error.errors()]
+        except UnreadableError as error:  # says which, but not what
+            mistakes = [f"a section given as one variable must be JSON: {error}"]
+    raise SettingsError(
+        f"The settings do not hold: {'; '.join(mistakes)}.", next_step=f"Mend the environment or {_config_path()}."
+    )
+
+
+def _config_path() -> Path:
+    return Path(os.environ.get(CONFIG_VARIABLE) or "iot.toml")
+
+
+def _config_document() -> dict[str, Any]:
+    """What the file of settings says; nothing where there is none and none was asked for."""
+    path = _config_path()
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
-    except ValidationError as error:
-        mistakes = "; ".join(
-            f"IOT_{'__'.join(str(part).upper() for part in item['loc'])}: {item['msg']}" for item in error.errors()
-        )
-        raise SettingsError(
-            f"The settings do not hold: {mistakes}.", next_step="Mend the environment or iot.toml."
-        ) from None
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if os.environ.get(CONFIG_VARIABLE):
+            raise SettingsError(
+                f"There is no file {path}.", next_step=f"Mend {CONFIG_VARIABLE}, which names it, or unset it."
+            ) from None
+        return {}
+    except OSError as error:
+        raise SettingsError(f"The settings in {path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:  # of TOML, and of UTF-8
+        raise SettingsError(f"{path} is not TOML: {error}.", next_step="Mend it there.") from None
+
+
+def _misnamed() -> Iterator[str]:
+    """A sentence for each name that is no setting."""
+    for name, place in unknown_variables(os.environ, Settings).items():
+        yield f"{name} is no setting; the closest is {env_name(closest(place, Settings))}"
+    for place in unknown_keys(_config_document(), Settings):
+        yield f"{dotted(place)} in {_config_path()} is no setting; the closest is {dotted(closest(place, Settings))}"

@@ -9,6 +9,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from iot_platform.cli import inspection, installation, maintenance, streams
 from iot_platform.errors import PlatformError
@@ -37,7 +38,7 @@ def main() -> None:
     try:
         app()
     except PlatformError as error:
-        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {error.message}", soft_wrap=True)
+        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {escape(error.message)}", soft_wrap=True)
         if error.next_step:
             Console(stderr=True, highlight=False).print(error.next_step, soft_wrap=True, markup=False)
         sys.exit(error.exit_code)
