@@ -15,6 +15,7 @@ from confluent_kafka import Producer
 
 from iot_platform.clock import Clock, SystemClock, unix_millis
 from iot_platform.contract.topology import Topology
+from iot_platform.errors import UnavailableError
 from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -127,8 +128,13 @@ class _Run:
         began, before = self._clock.monotonic(), self._spool.counters()
         self._limit = Limit(bounds, self._clock)
         self._source.start(self._spool.cursor)
-        while not self._stop.requested and not self._is_done():
-            self._step()
+        try:
+            while not self._stop.requested and not self._is_done():
+                self._step()
+        except UnavailableError:  # of the source: what it gave before is delivered all the same
+            self._flush()
+            self._beat(now=True)
+            raise
         self._flush()
         self._beat(now=True)
         after = self._spool.counters()

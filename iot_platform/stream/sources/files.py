@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 
 from iot_platform.clock import Clock, unix_millis
-from iot_platform.errors import UsageError
+from iot_platform.errors import UnavailableError, UsageError
 from iot_platform.stream.sources.base import Batch, Cursor, Reading
 from iot_platform.stream.sources.births import Births, Payload
 from iot_platform.stream.sources.mapping import Mapping, as_wire, rebase_origin
-from iot_platform.stream.sources.rows import SKIPPED, Row, read_lines, read_rows
+from iot_platform.stream.sources.rows import READ_ERRORS, SKIPPED, Row, read_lines, read_rows
+
+_BEGINS_ANEW = "When the file is whole, run the same command again: it begins anew, and no reading counts twice."
 
 
 class _Keyed(msgspec.Struct):
@@ -27,7 +29,9 @@ class FileSource:
     """A Source. A crashed run goes on at the row where it was; a finished file begins anew, with the same ids.
 
     Without a mapping each line of the file is a reading as it is.
-    The cursor also keeps the rebase origin: a run that goes on keeps its own.
+    A file that changes while it is read is no more what the rows so far came from, and its last row may be half
+    written: UnavailableError. What was taken stays taken; the next start begins the file anew, with the same ids.
+    The cursor also keeps the rebase origin: a run that goes on, or begins an unfinished file anew, keeps its own.
     """
 
     can_wait = True
@@ -46,11 +50,12 @@ class FileSource:
         self._clock = clock
 
     def start(self, cursor: Cursor | None) -> None:
-        state = self._path.stat()
+        self._version = self._version_now()
         rules = self._mapping.fingerprint if self._mapping else "as it is"
-        self._identity = f"{self._path.name}:{state.st_size}:{state.st_mtime_ns}:{rules}"
-        goes_on = cursor is not None and cursor.get("file") == self._identity and not cursor["exhausted"]
-        known = cursor if cursor and goes_on else {}
+        self._identity = f"{self._path.name}:{self._version}:{rules}"
+        unfinished = cursor if cursor and not cursor["exhausted"] else {}
+        goes_on = unfinished.get("file") == self._identity
+        known = unfinished if goes_on else {name: unfinished[name] for name in ("origin",) if name in unfinished}
         self._exhausted = False
         self._row = int(known.get("row", 0))  # rows that are done
         self._given = int(known.get("given", 0))  # readings of the next row that are done
@@ -60,6 +65,41 @@ class FileSource:
         self._of_row: deque[Payload] = deque()
 
     def batch(self, limit: int) -> Batch:
+        """UnavailableError when the file has changed since `start`, or can be read no further."""
+        try:
+            taken, skipped = self._take_up_to(limit)
+        except READ_ERRORS as error:
+            self._refuse_change()
+            raise UnavailableError(
+                f"{self._path} cannot be read beyond row {self._row}: {error}.", next_step=_BEGINS_ANEW
+            ) from error
+        self._refuse_change()
+        accepted_at_ms = unix_millis(self._clock.now())
+        readings = [Reading(key, value, accepted_at_ms) for key, value in taken]
+        return Batch(readings, self._cursor(), exhausted=self._exhausted, skipped=skipped)
+
+    def accepted(self, batch: Batch) -> None:
+        pass
+
+    def close(self) -> None:
+        reader = getattr(self, "_reader", None)  # none when it was never started
+        if reader is not None:
+            reader.close()
+
+    def _version_now(self) -> str:
+        try:
+            state = self._path.stat()
+        except FileNotFoundError:
+            raise UnavailableError(f"{self._path} was removed while it was read.", next_step=_BEGINS_ANEW) from None
+        return f"{state.st_size}:{state.st_mtime_ns}"
+
+    def _refuse_change(self) -> None:
+        """After the reading: so what was read came from the file as it was."""
+        if self._version_now() != self._version:
+            raise UnavailableError(f"{self._path} was changed while it was read.", next_step=_BEGINS_ANEW)
+
+    def _take_up_to(self, limit: int) -> tuple[list[Payload], int]:
+        """At most `limit` readings, and how many rows were skipped."""
         taken: list[Payload] = []
         skipped = 0
         while len(taken) < limit and not self._exhausted:
@@ -74,17 +114,7 @@ class FileSource:
                 skipped += 1
             else:
                 self._of_row.extend(islice(self._payloads(row), self._given, None))
-        accepted_at_ms = unix_millis(self._clock.now())
-        readings = [Reading(key, value, accepted_at_ms) for key, value in taken]
-        return Batch(readings, self._cursor(), exhausted=self._exhausted, skipped=skipped)
-
-    def accepted(self, batch: Batch) -> None:
-        pass
-
-    def close(self) -> None:
-        reader = getattr(self, "_reader", None)  # none when it was never started
-        if reader is not None:
-            reader.close()
+        return taken, skipped
 
     def _take(self) -> Payload:
         payload = self._of_row.popleft()

@@ -17,6 +17,8 @@ from iot_platform.stream.sources import mapping as mappings
 
 LONGEST_LINE_BYTES = 16 * 1024 * 1024
 """Of a longer line only this much is kept; it is refused as too large anyway."""
+READ_ERRORS = (OSError, UnicodeError, pa.ArrowException)
+"""What reading on may raise: of the disk, of an encoding, of a Parquet file cut short."""
 _PARQUET_ROWS = 5_000
 
 
