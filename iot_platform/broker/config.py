@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,16 @@ class NodeConfig:
     @property
     def replicas(self) -> int:
         return min(3, len(self.controllers))
+
+
+def new_cluster_id() -> str:
+    """A random UUID as Kafka writes it: 22 characters of URL-safe base64, none of them a leading hyphen.
+
+    One id in 64 would begin with a hyphen, and Kafka's own storage tool takes that for an option and refuses it.
+    """
+    while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return text
 
 
 def server_properties(node: NodeConfig) -> str:

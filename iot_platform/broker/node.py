@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from iot_platform.broker.config import HOST, NodeConfig, log4j2_properties, server_properties
+from iot_platform.broker.config import HOST, NodeConfig, log4j2_properties, new_cluster_id, server_properties
 from iot_platform.broker.fetch import ensure_jars, java_home
 from iot_platform.broker.ports import check_port
 from iot_platform.errors import AlreadyRunningError, KafkaUnavailableError, UnavailableError
@@ -100,8 +98,7 @@ class LocalBroker:
         return self._directory / "log4j2.properties"
 
     def _format(self) -> None:
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ("format", "--ignore-formatted", "-t", cluster_id, "-c", str(self._properties_path))
+        arguments = ("format", "--ignore-formatted", "-t", new_cluster_id(), "-c", str(self._properties_path))
         done = subprocess.run(self._java(_STORAGE_CLASS, *arguments), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UnavailableError(
