@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -133,6 +133,28 @@ class WarehouseSettings(_Section):
     )
 
 
+class DagsterSettings(_Section):
+    """Dagster above the streams. Without it (`enabled = false`) the supervisor runs the same streams itself."""
+
+    enabled: bool = True
+    ui_port: Port = 3000
+    code_server_port: Port = 4266
+    load_interval_seconds: float = Field(60, ge=10, description="loads and marts run this often while data comes")
+    watch_interval_seconds: float = Field(30, ge=5, description="lag and stream health are observed this often")
+    summary_seconds: float = Field(30, ge=10, description="a stream's run tells its figures this often")
+    recycle_hours: float = Field(12, gt=0, description="a stream's run ends and a new one begins after this long")
+    retention_days: float = Field(14, gt=0, description="runs, events and ticks older than this are removed")
+
+
+class QualitySettings(_Section):
+    levels: Path | None = Field(None, description="levels of the checks (TOML); the built-in file where none is named")
+
+
+class AlertSettings(_Section):
+    rules: Path | None = Field(None, description="alert rules (TOML); the built-in file where none is named")
+    channels: tuple[SecretStr, ...] = Field((), description="where alerts go, as Apprise URLs")
+
+
 _BUILT_IN_STREAMS: Mapping[str, Mapping[str, object]] = {
     "iot_data": {},
     "air_quality": {"catalogue": "air_quality", "max_age_seconds": None, "max_ahead_seconds": None},
@@ -159,6 +181,9 @@ class Settings(BaseSettings):
     producer: ProducerSettings = ProducerSettings()
     validator: ValidatorSettings = ValidatorSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
+    dagster: DagsterSettings = DagsterSettings()
+    quality: QualitySettings = QualitySettings()
+    alerts: AlertSettings = AlertSettings()
     faultpoint: str = Field("", description="for tests: see faultpoints.py")
 
     @field_validator("streams", mode="before")
@@ -218,6 +243,14 @@ class Settings(BaseSettings):
     @property
     def log_dir(self) -> Path:
         return self.state_dir / "logs"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.state_dir / "dagster"
+
+    @property
+    def alert_book_path(self) -> Path:
+        return self.state_dir / "alerts" / "alerts.duckdb"
 
     @property
     def spool_dir(self) -> Path:

@@ -1,0 +1,1 @@
+"""Dagster, and nothing that could be tested without it: jobs, assets, checks, sensors."""
