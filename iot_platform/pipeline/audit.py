@@ -1,8 +1,8 @@
 """The audit: collect the figures of a stream, from its sources to its rows, and balance them.
 
 Seconds for any history: what is loaded is in the warehouse's ledger, an hour a row; only what is not yet loaded is read
-from Kafka. Traffic goes on meanwhile, so the output topics and the ledger may be seen a transaction apart: a place is
-asked again until it agrees once, and is a finding only when it never does.
+from Kafka. Traffic goes on meanwhile, so the output topics and the ledger are seen some transactions apart: where they
+differ, both are looked at again, and only what no later look explains is a finding (`Tally.agrees_with`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from iot_platform.clock import Clock
 from iot_platform.contract import ledger
 from iot_platform.contract.topology import Topology
 from iot_platform.pipeline.accounting import balance
-from iot_platform.pipeline.findings import OUTPUT_CODES
+from iot_platform.pipeline.findings import OUTPUT_CODES, Tally, output_tallies
 from iot_platform.pipeline.statement import Figures, RawEnds, Statement
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -40,23 +40,18 @@ def audit(settings: Settings, stream: str, _clock: Clock) -> Statement:
     """
     settings.stream(stream)
     clients, topology = Clients(settings), Topology(stream)
-    agreed: frozenset[str] = frozenset()
+    first: Mapping[Place, Tally] = {}
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(_PAUSE_SECONDS)
-        figures = replace(_collect(settings, clients, topology), agreed=agreed)
-        statement = balance(figures)
-        doubtful = {finding.where for finding in statement.findings if finding.code in OUTPUT_CODES}
-        if not doubtful:
+        figures = _collect(settings, clients, topology)
+        tallies = output_tallies(figures, topology)
+        first = first or tallies
+        agreed = frozenset(place for place, tally in tallies.items() if first[place].agrees_with(tally))
+        statement = balance(replace(figures, agreed=agreed))
+        if not any(finding.code in OUTPUT_CODES for finding in statement.findings):
             break
-        agreed |= _output_places(figures, topology) - doubtful
     return statement
-
-
-def _output_places(figures: Figures, topology: Topology) -> frozenset[str]:
-    return frozenset(
-        f"{topic}/{partition}" for topic in (topology.validated, topology.dead_letters) for partition in figures.raw
-    )
 
 
 def _collect(settings: Settings, clients: Clients, topology: Topology) -> Figures:

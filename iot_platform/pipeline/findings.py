@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from iot_platform.contract.topology import Topology
 from iot_platform.pipeline.statement import Figures, Finding, RawEnds
@@ -131,31 +132,62 @@ def removed_findings(figures: Figures) -> list[Finding]:
     ]  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Tally:
+    """One partition of an output topic: the records that the ledger says went there, and those that it held."""
+
+    table: str
+    said: int
+    loaded: int
+    unloaded: int
+
+    @property
+    def held(self) -> int:
+        return self.loaded + self.unloaded
+
+    def agrees_with(self, later: Tally) -> bool:
+        """Whether nothing is missing and nothing is too much, though a running stream moves between two looks.
+
+        Both counts only grow. So what the ledger said before must be there by now, and what was there before the ledger
+        must know by now. Against itself a tally agrees when both counts are equal.
+        """
+        return self.said <= later.held and self.held <= later.said
+
+
+def output_tallies(figures: Figures, topology: Topology) -> dict[tuple[str, int], Tally]:
+    """By output topic and partition."""
+    partitions = sorted(figures.raw.keys() | {span.partition for span in figures.ledger})
+    tallies = {}
+    for table, topic in (("readings", topology.validated), ("dead_letters", topology.dead_letters)):
+        for partition in partitions:
+            spans = [span for span in figures.ledger if span.partition == partition]
+            tallies[topic, partition] = Tally(
+                table,
+                said=sum(span.valid if table == "readings" else span.dead for span in spans),
+                loaded=sum(one.loaded for one in figures.ranges if (one.table, one.partition) == (table, partition)),
+                unloaded=figures.unloaded.get((topic, partition), 0),
+            )
+    return tallies
+
+
 def output_findings(figures: Figures, topology: Topology) -> tuple[list[Finding], dict[str, int]]:
     """Records the output topics held, against what the ledger says went there."""
     findings = []
     missing = {"readings": 0, "dead_letters": 0}
-    partitions = sorted(figures.raw.keys() | {span.partition for span in figures.ledger})
-    for table, topic in (("readings", topology.validated), ("dead_letters", topology.dead_letters)):
-        for partition in partitions:
-            said = sum(
-                span.valid if table == "readings" else span.dead
-                for span in figures.ledger
-                if span.partition == partition
+    for (topic, partition), tally in output_tallies(figures, topology).items():
+        if tally.said == tally.held or (topic, partition) in figures.agreed:
+            continue
+        missing[tally.table] += max(0, tally.said - tally.held)
+        findings.append(
+            Finding(
+                "output_missing" if tally.said > tally.held else "output_surplus",
+                f"{topic}/{partition}",
+                abs(tally.said - tally.held),
+                f"The ledger says {tally.said} records went to {topic}/{partition}, but it held {tally.held} "
+                f"({tally.loaded} loaded, {tally.unloaded} not yet).",
+                "See whether somebody else writes to the topic, deletes from it, or reads it uncommitted.",
             )
-            loaded = sum(one.loaded for one in figures.ranges if (one.table, one.partition) == (table, partition))
-            held = loaded + figures.unloaded.get((topic, partition), 0)
-            if said == held or f"{topic}/{partition}" in figures.agreed:
-                continue
-            missing[table] += max(0, said - held)
-            findings.append(
-                Finding(
-                    "output_missing" if said > held else "output_surplus", f"{topic}/{partition}", abs(said - held),
-                    f"The ledger says {said} records went to {topic}/{partition}, but it held {held} "
-                    f"({loaded} loaded, {held - loaded} not yet).",
-                    "See whether somebody else writes to the topic, deletes from it, or reads it uncommitted.",
-                )
-            )  # fmt: skip
+        )
     return findings, missing
 
 

@@ -36,8 +36,8 @@ class Figures:
     `ledger` holds loaded and unloaded entries by partition and offset; `unloaded` counts records behind the loaded
     offsets by output topic and partition; `removed` counts offsets that Kafka dropped before they were loaded, and
     `beyond` those that were loaded but lie beyond the end of the log. `agreed` names the output places
-    (topic/partition) that agreed with the ledger a moment before: while a stream runs, figures may be a transaction
-    apart.
+    (topic and partition) that agree with an earlier look: while a stream runs, the figures of one look may be some
+    transactions apart.
     """
 
     stream: str
@@ -48,7 +48,7 @@ class Figures:
     unloaded: Mapping[tuple[str, int], int]
     removed: Mapping[tuple[str, int], int]
     beyond: Mapping[tuple[str, int], int]
-    agreed: frozenset[str] = frozenset()
+    agreed: frozenset[tuple[str, int]] = frozenset()
 
 
 @dataclass(frozen=True)
