@@ -1,0 +1,206 @@
+"""What alerts remember, in a DuckDB file of their own: incidents, notices, deliveries. Rows in, rows out."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from iot_platform.errors import DamagedError, WarehouseBusyError
+from iot_platform.settings import Settings
+from iot_platform.warehouse.scripts import SQL_DIRECTORY
+
+_BUSY_SECONDS = 5.0  # readers have it for milliseconds
+_FIRST_WAIT_SECONDS = 0.01
+_LONGEST_WAIT_SECONDS = 0.2
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "256MB", "threads": 1}
+_INCIDENT = (
+    "rule, subject, level, title, what_to_do, text, kind, signal, source, "
+    "since, fired_at, noticed_at, reminders, well_since, resolved_at"
+)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NewNotice:
+    """A notice to be kept, with the channels it is to go to: (number, scheme)."""
+
+    event: str
+    at: datetime
+    subject: str
+    incident_json: str
+    channels: Sequence[tuple[int, str]]
+
+
+class AlertBook:
+    """The book, open. Make it with `open_alert_book`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def open_incidents(self) -> list[Row]:
+        """Those that are not resolved, pending ones too."""
+        return self._rows(f"SELECT {_INCIDENT} FROM incidents WHERE resolved_at IS NULL ORDER BY rule, subject")  # noqa: S608 - a constant
+
+    def record(
+        self, gone: Iterable[tuple[str, str]], incidents: Iterable[Mapping[str, Any]], notices: Iterable[NewNotice]
+    ) -> list[int]:
+        """In one transaction: remove the open incidents `gone` (rule, subject), write `incidents` in place of what was
+        there, and keep `notices`, whose ids are returned."""
+        with self._transaction():
+            for row in incidents:
+                self._remove_open(row["rule"], row["subject"])
+                names = _INCIDENT.split(", ")
+                marks = ", ".join("?" * len(names))
+                self._connection.execute(
+                    f"INSERT INTO incidents ({_INCIDENT}) VALUES ({marks})",  # noqa: S608 - constants
+                    [row[name] for name in names],
+                )
+            for rule, subject in gone:
+                self._remove_open(rule, subject)
+            return [self._keep(notice) for notice in notices]
+
+    def due(self, now: datetime) -> list[Row]:
+        """To try now, oldest first: notice_id, channel, scheme, attempts, event, told_at, incident (JSON)."""
+        return self._rows(_DUE, [now])
+
+    def settle(self, deliveries: Iterable[Mapping[str, Any]]) -> None:
+        """Note what became of deliveries: notice_id, channel, outcome, attempts, next_at, detail."""
+        with self._transaction():
+            for row in deliveries:
+                self._connection.execute(_SETTLE, dict(row))
+
+    def remove_before(self, moment: datetime) -> None:
+        """Remove what was over before `moment`."""
+        if not self._rows(_ANY_OLD, {"moment": moment}):
+            return  # an empty DELETE would write all the same
+        with self._transaction():
+            for statement in _REMOVE_OLD:
+                self._connection.execute(statement, [moment] if "?" in statement else None)
+
+    def recent_notices(self, limit: int) -> list[Row]:
+        """The newest first: notice_id, event, told_at, subject, incident (JSON), deliveries (list of structs)."""
+        return self._rows(_RECENT, [limit])
+
+    def _remove_open(self, rule: str, subject: str) -> None:
+        self._connection.execute(
+            "DELETE FROM incidents WHERE rule = ? AND subject = ? AND resolved_at IS NULL", [rule, subject]
+        )
+
+    def _keep(self, notice: NewNotice) -> int:
+        ((notice_id,),) = self._connection.execute("SELECT nextval('notice_ids')").fetchall()
+        self._connection.execute(
+            "INSERT INTO notices VALUES (?, ?, ?, ?, ?)",
+            [notice_id, notice.event, notice.at, notice.subject, notice.incident_json],
+        )
+        for number, scheme in notice.channels:
+            self._connection.execute(
+                "INSERT INTO deliveries VALUES (?, ?, ?, 'pending', 0, ?, '')", [notice_id, number, scheme, notice.at]
+            )
+        return int(notice_id)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def _rows(self, sql: str, parameters: Any = None) -> list[Row]:
+        result = self._connection.execute(sql, parameters)
+        names = [str(column[0]) for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@contextmanager
+def open_alert_book(settings: Settings, *, read_only: bool = False) -> Iterator[AlertBook]:
+    """The book for the length of the block; made where there is none.
+
+    Raises WarehouseBusyError when another process keeps it, DamagedError when DuckDB refuses the file.
+    """
+    path = settings.alert_book_path
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        read_only = False
+    connection = _connect(str(path), read_only=read_only)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        if not read_only:
+            _prepare(connection)
+        yield AlertBook(connection)
+    finally:
+        connection.close()
+
+
+def _connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + _BUSY_SECONDS
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        try:
+            return duckdb.connect(path, read_only=read_only, config=_CONFIG)
+        except (duckdb.IOException, duckdb.SerializationException) as error:
+            if "lock" not in str(error):
+                raise DamagedError(
+                    f"DuckDB refuses the book of alerts {path}: {error}",
+                    next_step="Move the file aside: a new one is made, and what is wrong fires again.",
+                ) from error
+            if time.monotonic() > deadline:
+                raise WarehouseBusyError(
+                    f"The book of alerts {path} has been held by another process for over {_BUSY_SECONDS:g} s.",
+                    next_step="Close what holds it; `iot-platform alerts list` reads it without holding it.",
+                ) from error
+        time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+        wait = min(_LONGEST_WAIT_SECONDS, wait * 2)
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Apply the scripts that are missing, each in a transaction."""
+    connection.execute("CREATE TABLE IF NOT EXISTS scripts (name VARCHAR NOT NULL)")
+    applied = {name for (name,) in connection.execute("SELECT name FROM scripts").fetchall()}
+    for script in sorted((SQL_DIRECTORY / "alert_book").glob("[0-9][0-9][0-9][0-9]_*.sql")):
+        if script.name not in applied:
+            connection.begin()
+            connection.execute(script.read_text(encoding="utf-8"))
+            connection.execute("INSERT INTO scripts VALUES (?)", [script.name])
+            connection.commit()
+
+
+_DUE = """
+SELECT d.notice_id, d.channel, d.scheme, d.attempts, n.event, n.told_at, n.incident::VARCHAR AS incident
+FROM deliveries d JOIN notices n USING (notice_id)
+WHERE d.outcome = 'pending' AND d.next_at <= ?
+ORDER BY d.notice_id, d.channel
+"""
+
+_SETTLE = """
+UPDATE deliveries SET outcome = $outcome, attempts = $attempts, next_at = $next_at, detail = $detail
+WHERE notice_id = $notice_id AND channel = $channel
+"""
+
+_ANY_OLD = """
+SELECT 1 FROM incidents WHERE resolved_at < $moment
+UNION ALL SELECT 1 FROM notices WHERE told_at < $moment LIMIT 1
+"""
+
+_REMOVE_OLD = (
+    "DELETE FROM incidents WHERE resolved_at < ?",
+    "DELETE FROM notices WHERE told_at < ?",
+    "DELETE FROM deliveries WHERE notice_id NOT IN (SELECT notice_id FROM notices)",
+)
+
+_RECENT = """
+SELECT notice_id, event, told_at, subject, incident::VARCHAR AS incident,
+       coalesce((SELECT list(struct_pack(channel, scheme, outcome, attempts, detail) ORDER BY channel)
+                 FROM deliveries d WHERE d.notice_id = n.notice_id), []) AS deliveries
+FROM notices n ORDER BY notice_id DESC LIMIT ?
+"""

@@ -1,0 +1,46 @@
+"""A process that hands messages to Apprise, one thread a channel, and says of each whether it was taken.
+
+A process of its own, so that a channel that hangs can be ended with it, and so that no plugin prints a channel's URL
+into a log of ours. Reads one JSON object from standard input; writes a JSON line a channel as soon as it is known.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+import apprise
+
+
+def main() -> None:
+    order: dict[str, Any] = json.load(sys.stdin)
+    threads = [
+        threading.Thread(target=_carry, args=(int(number), parcel), daemon=True)
+        for number, parcel in order["channels"].items()
+    ]
+    for thread in threads:
+        thread.start()
+    # Whoever waits for us ends us sooner; this is for when that one has died.
+    watchdog = threading.Timer(order["deadline_seconds"], os._exit, args=(1,))
+    watchdog.daemon = True
+    watchdog.start()
+    for thread in threads:
+        thread.join()
+
+
+def _carry(number: int, parcel: dict[str, str]) -> None:
+    service = apprise.Apprise(asset=apprise.AppriseAsset(storage_mode="memory"))
+    known = service.add(parcel["url"])
+    taken = known and service.notify(
+        title=parcel["subject"], body=parcel["body"], notify_type=apprise.NotifyType(parcel["mood"])
+    )
+    # One write, so that lines of two threads do not mix.
+    sys.stdout.write(json.dumps({"channel": number, "known": bool(known), "taken": bool(taken)}) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

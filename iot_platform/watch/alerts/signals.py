@@ -1,0 +1,54 @@
+"""What an observer says is wrong at one moment. Who is well sends no signal, or one of level `ok`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Kind = Literal["check", "stream", "lag", "platform"]
+Level = Literal["ok", "info", "warn", "error"]
+
+KINDS: tuple[Kind, ...] = ("check", "stream", "lag", "platform")
+LEVELS: tuple[Level, ...] = ("ok", "info", "warn", "error")  # from well to worst
+
+# Names that observers and the built-in rules agree on; checks are named as in quality.
+STREAM_NOT_RUNNING = "not_running"
+STREAM_FAILING = "failing"
+STREAM_STOPPED = "stopped_by_person"
+LAG_SECONDS = "seconds_behind"
+KAFKA_UNREACHABLE = "kafka_unreachable"
+WAREHOUSE_LOCKED = "warehouse_locked"
+DISK_LOW = "disk_low"
+
+
+@dataclass(frozen=True)
+class Signal:
+    """`name` says what is looked at, `subject` at whose: "iot_data", "validator-iot_data-0".
+
+    `text` has the figure in it. `value` is the figure itself, for rules with `above`.
+    """
+
+    kind: Kind
+    name: str
+    subject: str
+    level: Level
+    text: str
+    at: datetime
+    value: float | None = None
+
+
+def lag_signal(group: str, seconds: float, at: datetime) -> Signal:
+    """How far a consumer group is behind; the rules say from where on that matters."""
+    return Signal("lag", LAG_SECONDS, group, "info", f"{seconds:,.0f} s behind", at, seconds)
+
+
+def severity(level: Level) -> int:
+    return LEVELS.index(level)
+
+
+def is_unknown(unknown: Collection[str], kind: str, name: str, subject: str) -> bool:
+    """Whether `unknown` names it: all of a kind (`lag`), one name of it (`check/freshness`), or one subject of that
+    (`lag/seconds_behind/loader-iot_data`)."""
+    return any(one in unknown for one in (kind, f"{kind}/{name}", f"{kind}/{name}/{subject}"))
