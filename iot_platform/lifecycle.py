@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +19,14 @@ from typing import Any
 from iot_platform.clock import Clock
 from iot_platform.errors import AlreadyRunningError
 
+_PR_SET_PDEATHSIG = 1  # Linux: the signal this process gets when its parent dies
+
+
+def end_with_parent() -> None:
+    """Get a SIGTERM when our parent dies, also after an exec; where the system has no such thing, nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
 
 class Stop:
     """A request to stop, set by a signal, by the loss of the parent, or by the program itself."""
@@ -26,8 +36,13 @@ class Stop:
         self._parent_pid = parent_pid
 
     @property
+    def orphaned(self) -> bool:
+        """Whether the parent that we were given is gone."""
+        return self._parent_pid is not None and os.getppid() != self._parent_pid
+
+    @property
     def requested(self) -> bool:
-        if self._parent_pid is not None and os.getppid() != self._parent_pid:
+        if self.orphaned:
             self._event.set()
         return self._event.is_set()
 

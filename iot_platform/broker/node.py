@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -17,14 +16,13 @@ from iot_platform.broker.config import HOST, NodeConfig, log4j2_properties, new_
 from iot_platform.broker.fetch import ensure_jars, java_home
 from iot_platform.broker.ports import check_port
 from iot_platform.errors import AlreadyRunningError, KafkaUnavailableError, UnavailableError
-from iot_platform.lifecycle import write_atomically
+from iot_platform.lifecycle import end_with_parent, write_atomically
 from iot_platform.settings import Settings
 
 _SERVER_CLASS = "kafka.Kafka"
 _STORAGE_CLASS = "kafka.tools.StorageTool"
 _STOP_SECONDS = 40.0
 _POLL_SECONDS = 0.1
-_PR_SET_PDEATHSIG = 1  # Linux: the signal this process gets when its parent dies
 
 Answers = Callable[[], bool]
 """Asks Kafka's own protocol whether the node serves; given by the caller, for this room speaks no Kafka."""
@@ -127,8 +125,7 @@ class LocalBroker:
             )
         self.check_ports()
         command = self.prepare()
-        if sys.platform == "linux":
-            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        end_with_parent()
         write_atomically(self._pid_path, str(os.getpid()))  # exec keeps the process id
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted
 

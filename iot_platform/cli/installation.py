@@ -11,6 +11,7 @@ from iot_platform.cli.common import JsonOption, err, out, prepared_settings, pri
 from iot_platform.clock import SystemClock
 from iot_platform.settings import Settings
 from iot_platform.supervision import operations
+from iot_platform.supervision.dagster_home import ui_url
 from iot_platform.supervision.status import read_status
 from iot_platform.supervision.view import follow, render
 
@@ -47,6 +48,8 @@ def _tell(text: str) -> None:
 
 
 def _tell_where_to_look(settings: Settings) -> None:
+    if settings.dagster.enabled:
+        _tell(f"  UI           {ui_url(settings)}  (streams start within half a minute, assets within two)")
     _tell("  figures      iot-platform status")
     _tell('  your data    iot-platform query "SELECT * FROM readings ORDER BY accepted_at DESC LIMIT 5"')
     _tell("  accounting   iot-platform audit")

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from iot_platform.cli import alerts, inspection, installation, maintenance, streams
+from iot_platform.cli import alerts, inspection, installation, maintenance, orchestration, streams
 from iot_platform.errors import PlatformError
 
 _INTERRUPTED = 130
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 installation.register(app)
 streams.register(app)
+orchestration.register(app)
 inspection.register(app)
 alerts.register(app)
 maintenance.register(app)

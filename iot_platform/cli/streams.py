@@ -23,10 +23,8 @@ from iot_platform.cli.common import (
     stop_for,
 )
 from iot_platform.clock import SystemClock
-from iot_platform.contract.catalogue import load_catalogue
-from iot_platform.contract.topology import Topology
 from iot_platform.errors import UsageError
-from iot_platform.lifecycle import Heartbeat, Limit, lease
+from iot_platform.lifecycle import Heartbeat
 from iot_platform.settings import Settings
 
 
@@ -60,13 +58,7 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     settings = prepared_settings()
     if rate is not None:
         settings = settings.model_copy(update={"fleet": settings.fleet.model_copy(update={"rate": rate})})
-    made: Any = _make_source(settings, source, stream, file, mapping)
-    if journal is None and source is SourceKind.FLEET:
-        journal = settings.fleet.journal
-    if journal is not None:
-        from iot_platform.stream.sources.journal import Journaled  # noqa: PLC0415
-
-        made = Journaled(made, journal)
+    made = _make_source(settings, source, stream, file, mapping, journal)
     result = run_producer(settings, made, stream, stop=stop_for(supervised), bounds=bounds(count, seconds, False))
     if as_json and not follow:
         print_json(result.__dict__)
@@ -85,18 +77,22 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         _follow(settings, stream, as_json)
 
 
-def _make_source(settings: Settings, kind: SourceKind, stream: str, file: Path | None, mapping: Path | None) -> Any:
-    options = settings.stream(stream)
-    if kind is SourceKind.FLEET:
-        from iot_platform.stream.sources.fleet import Fleet  # noqa: PLC0415
+def _make_source(
+    settings: Settings, kind: SourceKind, stream: str, file: Path | None, mapping: Path | None, journal: Path | None
+) -> Any:
+    from iot_platform.stream.sources.journal import journaled  # noqa: PLC0415 - polars and numpy take a second
 
-        return Fleet(settings.fleet, load_catalogue(options.catalogue), SystemClock())
+    settings.stream(stream)
+    if kind is SourceKind.FLEET:
+        from iot_platform.stream.sources.fleet import fleet_source  # noqa: PLC0415
+
+        return journaled(fleet_source(settings, stream, SystemClock()), journal or settings.fleet.journal)
     from iot_platform.stream.sources.files import FileSource  # noqa: PLC0415
     from iot_platform.stream.sources.mapping import load_mapping  # noqa: PLC0415
 
     if file is None:
         raise UsageError("--source file needs --file.", next_step="Add --file PATH (and --mapping PATH).")
-    return FileSource(file, load_mapping(mapping) if mapping else None, stream, SystemClock())
+    return journaled(FileSource(file, load_mapping(mapping) if mapping else None, stream, SystemClock()), journal)
 
 
 def _follow(settings: Settings, stream: str, as_json: bool) -> None:
@@ -118,23 +114,20 @@ def validate(
     supervised: SupervisedOption = False,
 ) -> None:
     """Validate a stream's raw readings, exactly once: valid ones on, others to the dead letters."""
-    from iot_platform.stream.preflight import wait_for_stream  # noqa: PLC0415 - polars and pandera take a second
-    from iot_platform.stream.validator import Validator  # noqa: PLC0415
+    from iot_platform.stream.validator import run_validator  # noqa: PLC0415 - polars and pandera take a second
 
     settings = prepared_settings()
-    clock, name = SystemClock(), f"validator-{stream}-{slot}"
-    stop = stop_for(supervised)
     settings.stream(stream)
-    with lease(settings.lease_dir / f"{name}.lock", f"Validator {slot} of stream {stream}"):
-        wait_for_stream(settings, Topology(stream), stop, forever=supervised)
-        validator = Validator(settings, stream, slot, clock)
-        heartbeat = Heartbeat(settings.heartbeat_dir / f"{name}.json", clock)
-        try:
-            validator.run(
-                stop, Limit(bounds(count, seconds, until_caught_up), clock), lambda: heartbeat.beat(validator.facts())
-            )
-        finally:
-            heartbeat.beat(validator.facts(), now=True)
+    clock = SystemClock()
+    validator = run_validator(
+        settings,
+        stream,
+        slot,
+        stop=stop_for(supervised),
+        clock=clock,
+        heartbeat=Heartbeat(settings.heartbeat_dir / f"validator-{stream}-{slot}.json", clock),
+        bounds=None if supervised else bounds(count, seconds, until_caught_up),
+    )
     facts = validator.facts()
     if as_json:
         print_json(facts)
@@ -154,7 +147,7 @@ def load(
     supervised: SupervisedOption = False,
 ) -> None:
     """Load validated readings, dead letters and the ledger into DuckDB, rows and offsets together."""
-    from iot_platform.pipeline.load import run_loader  # noqa: PLC0415 - DuckDB and Arrow take half a second
+    from iot_platform.pipeline.loader import run_loader  # noqa: PLC0415 - DuckDB and Arrow take half a second
 
     settings = prepared_settings()
     clock = SystemClock()

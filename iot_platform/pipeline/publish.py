@@ -61,11 +61,12 @@ class Publisher:
         self._next = self._clock.monotonic() + self._settings.warehouse.publish_interval_seconds
         return True
 
-    def publish(self) -> None:
-        """Bring the copy up to the newest load. A crash at any point leaves the last copy whole.
+    def publish(self, *, always: bool = False) -> None:
+        """Bring the copy up to the newest load; `always`: also without one, for the marts may be newer.
 
-        A warehouse that is not the one published before (restored from an older copy, or begun anew) is published
-        from its beginning. A copy without rows is written each time: that costs next to nothing.
+        A crash at any point leaves the last copy whole. A warehouse that is not the one published before (restored from
+        an older copy, or begun anew) is published from its beginning. A copy without rows is written each time: that
+        costs next to nothing.
         """
         manifest = self._known()
         with open_warehouse(self._settings) as connection:
@@ -73,7 +74,7 @@ class Publisher:
             if manifest.last_load and load_moment(connection, manifest.last_load) != manifest.last_loaded_at:
                 log.warning("the warehouse is not the one published before: the reader's copy is made anew")
                 manifest = manifest.emptied(self._grace_ends())
-            if newest > manifest.last_load or manifest.last_load == 0 or not self._catalogue.exists():
+            if always or newest > manifest.last_load or manifest.last_load == 0 or not self._catalogue.exists():
                 manifest = self._merged(connection, self._extended(connection, manifest, newest))
                 faultpoint("publish.after_segments")
                 self._replace_catalogue(connection, manifest)

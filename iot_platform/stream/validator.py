@@ -13,9 +13,11 @@ from iot_platform.clock import Clock
 from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.contract.judge import Judge
 from iot_platform.contract.reading import Freshness
+from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError
-from iot_platform.lifecycle import Limit, Stop
+from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease
 from iot_platform.settings import Settings
+from iot_platform.stream.preflight import wait_for_stream
 from iot_platform.stream.session import Session, Totals
 from iot_platform.stream.transaction import SessionLostError
 
@@ -31,6 +33,30 @@ class RestartPolicy:
 
     def wait_after(self, failures: int) -> float:
         return min(self.wait_max_seconds, self.wait_seconds * 2.0 ** min(failures - 1, 16))
+
+
+def run_validator(
+    settings: Settings,
+    stream: str,
+    slot: int,
+    *,
+    stop: Stop,
+    clock: Clock,
+    heartbeat: Heartbeat,
+    bounds: Bounds | None = None,
+) -> Validator:
+    """Run one slot until stopped or the bounds are reached, under its lease; the validator, for its totals.
+
+    An unbounded one waits for Kafka and its topics for ever. Raises AlreadyRunningError when the slot is taken.
+    """
+    with lease(settings.lease_dir / f"validator-{stream}-{slot}.lock", f"Validator {slot} of stream {stream}"):
+        wait_for_stream(settings, Topology(stream), stop, forever=bounds is None)
+        validator = Validator(settings, stream, slot, clock)
+        try:
+            validator.run(stop, Limit(bounds or Bounds(), clock), lambda: heartbeat.beat(validator.facts()))
+        finally:
+            heartbeat.beat(validator.facts(), now=True)
+    return validator
 
 
 class Validator:

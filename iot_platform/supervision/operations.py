@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from iot_platform.broker.node import LocalBroker
-from iot_platform.clock import SystemClock
+from iot_platform.clock import Clock, SystemClock
 from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.errors import KafkaUnavailableError, UnavailableError, UsageError
 from iot_platform.lifecycle import Bounds, Stop, lease
+from iot_platform.pipeline.loader import load_rest
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.offsets import group_lag
+from iot_platform.stream.offsets import GroupFigures, group_lag
 from iot_platform.stream.preflight import preflight, wait_for_kafka
 from iot_platform.stream.producer import run_producer
 from iot_platform.stream.sources.silent import Silent
 from iot_platform.stream.spool import read_accounts
 from iot_platform.stream.topics import ensure_topics
+from iot_platform.supervision import dagster_home
+from iot_platform.supervision.orchestrated import let_streams_run, stop_streams, wait_for_ui
 from iot_platform.supervision.plan import BROKER_PROGRAM, Program, plan
+from iot_platform.supervision.slots import Draining, read_desired
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.watch.lag import total_messages
 
 Tell = Callable[[str], None]
+LagOf = Callable[[Clients, str, Clock], Sequence[GroupFigures]]
 
 _BROKER_READY_SECONDS = 90.0
 _SHUT_DOWN_SECONDS = 180.0
@@ -37,6 +42,10 @@ def up(settings: Settings, tell: Tell) -> Supervisor:
     _check_settings(settings)
     with lease(settings.lease_dir / "up.lock", "A start of the platform"):
         programs = plan(settings)
+        if settings.dagster.enabled and _is_drained(settings):
+            tell("Drained before: the streams go on …")
+            let_streams_run(settings)
+            return Supervisor(settings)
         supervisor = _idle_supervisor(settings, programs)
         try:
             _start_in_order(settings, supervisor, programs, tell)
@@ -68,6 +77,13 @@ def stop_broker(settings: Settings, tell: Tell) -> bool:
     return LocalBroker(settings).pid() is not None and down(settings, tell)
 
 
+def _is_drained(settings: Settings) -> bool:
+    """Whether everything runs but the streams, which `drain` stopped."""
+    states = Supervisor(settings).states()
+    idle = read_desired(settings).draining is not Draining.NOTHING
+    return bool(states) and idle and all(state.running for state in states)
+
+
 def _check_settings(settings: Settings) -> None:
     """What would otherwise show only in a process that restarts again and again."""
     for options in settings.streams.values():
@@ -84,10 +100,17 @@ def _idle_supervisor(settings: Settings, programs: list[Program]) -> Supervisor:
         if {state.name for state in states} == {program.name for program in programs}:
             return supervisor
         supervisor.shut_down(_SHUT_DOWN_SECONDS)  # the settings have other programs now
-    if settings.own_broker and not busy:
-        LocalBroker(settings).check_ports()
+    if not busy:
+        _check_ports(settings)
     supervisor.start(programs)  # says so when one runs already
     return supervisor
+
+
+def _check_ports(settings: Settings) -> None:
+    if settings.own_broker:
+        LocalBroker(settings).check_ports()
+    if settings.dagster.enabled:
+        dagster_home.check_ports(settings)
 
 
 def _start_in_order(settings: Settings, supervisor: Supervisor, programs: Iterable[Program], tell: Tell) -> None:
@@ -102,10 +125,16 @@ def _start_in_order(settings: Settings, supervisor: Supervisor, programs: Iterab
     for stream in settings.streams:
         tell(f"Topics of stream {stream} …")
         ensure_topics(clients, settings, stream)
+    if settings.dagster.enabled:
+        let_streams_run(settings)
+        dagster_home.write_home(settings)
     for program in programs:
         if program.name != BROKER_PROGRAM:
             tell(f"Starting {program.name} …")
             supervisor.start_program(program.name)
+    if settings.dagster.enabled:
+        tell("Waiting for the UI …")
+        wait_for_ui(settings, lambda: supervisor.pid() is not None)
 
 
 def down(settings: Settings, tell: Tell) -> bool:
@@ -113,7 +142,12 @@ def down(settings: Settings, tell: Tell) -> bool:
     supervisor = Supervisor(settings)
     if supervisor.pid() is None:
         return False
-    tell("Stopping sources, loader, validators and broker in turn …")
+    if settings.dagster.enabled:
+        try:
+            stop_streams(settings, Draining.ALL, tell)
+        except UnavailableError as error:
+            tell(f"{error.message} It ends with the rest.")
+    tell("Stopping the other processes in turn, the broker last …")
     return supervisor.shut_down(_SHUT_DOWN_SECONDS)
 
 
@@ -122,18 +156,31 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
 
     Raises UnavailableError when it is not done within `timeout_seconds`: then all but the sources still runs.
     """
-    supervisor = Supervisor(settings)
+    if settings.dagster.enabled:
+        _drain_orchestrated(settings, timeout_seconds, tell)
+        return
     programs = plan(settings)
-    for program in programs:
-        if program.name.startswith("producer-"):
-            tell(f"Stopping {program.name} …")
-            supervisor.stop_program(program.name)
+    _stop_programs(settings, [program for program in programs if program.name.startswith("producer-")], tell)
     _deliver_spools(settings, timeout_seconds, tell)
-    _await_no_lag(settings, timeout_seconds, tell)
-    for program in reversed(programs):
-        if program.name != BROKER_PROGRAM:
-            tell(f"Stopping {program.name} …")
-            supervisor.stop_program(program.name)
+    _await_no_lag(settings, timeout_seconds, tell, group_lag)
+    _stop_programs(settings, [program for program in reversed(programs) if program.name != BROKER_PROGRAM], tell)
+
+
+def _drain_orchestrated(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
+    """The same under Dagster, whose UI goes on; what is left to load is loaded here."""
+    stop_streams(settings, Draining.SOURCES, tell)
+    _deliver_spools(settings, timeout_seconds, tell)
+    _await_no_lag(settings, timeout_seconds, tell, lambda *asked: group_lag(*asked)[:1])
+    stop_streams(settings, Draining.ALL, tell)
+    tell("Loading what is left …")
+    load_rest(settings, SystemClock(), timeout_seconds)
+
+
+def _stop_programs(settings: Settings, programs: Iterable[Program], tell: Tell) -> None:
+    supervisor = Supervisor(settings)
+    for program in programs:
+        tell(f"Stopping {program.name} …")
+        supervisor.stop_program(program.name)
 
 
 def _deliver_spools(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
@@ -147,13 +194,13 @@ def _deliver_spools(settings: Settings, timeout_seconds: float, tell: Tell) -> N
                 )
 
 
-def _await_no_lag(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
-    """Wait until validators and loader have nothing left; a Kafka that is away for a moment is waited for too."""
+def _await_no_lag(settings: Settings, timeout_seconds: float, tell: Tell, lag_of: LagOf) -> None:
+    """Wait until the groups of `lag_of` have nothing left; a Kafka that is away for a moment is waited for too."""
     clients, clock = Clients(settings), SystemClock()
     deadline = time.monotonic() + timeout_seconds
     while True:
         try:
-            waiting = sum(total_messages(group_lag(clients, stream, clock)) for stream in settings.streams)
+            waiting = sum(total_messages(lag_of(clients, stream, clock)) for stream in settings.streams)
             left = f"{waiting:,} records to go"
         except KafkaUnavailableError as error:
             waiting, left = -1, error.message

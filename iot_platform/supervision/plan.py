@@ -6,9 +6,11 @@ import sys
 from dataclasses import dataclass
 
 from iot_platform.settings import Settings
+from iot_platform.supervision.dagster_home import DagsterProcess
 
 # Started in this order, stopped in the reverse: sources first, the broker last.
 _BROKER, _LOADER, _VALIDATOR, _PRODUCER = 10, 20, 30, 40
+_CODE_SERVER, _DAEMON, _WEBSERVER = 20, 30, 40
 
 BROKER_PROGRAM = "broker"
 
@@ -30,15 +32,35 @@ class Program:
 
 
 def plan(settings: Settings) -> list[Program]:
-    """All programs of this installation, in the order in which they start."""
+    """All programs of this installation, in the order in which they start.
+
+    Under Dagster the streams are runs of it, and only its own processes are programs.
+    """
+    programs = _dagster() if settings.dagster.enabled else _streams(settings)
+    if settings.own_broker:
+        programs.append(Program(BROKER_PROGRAM, ("broker", "run"), _BROKER, stop_seconds=40))
+    return sorted(programs, key=lambda program: program.priority)
+
+
+def _dagster() -> list[Program]:
+    priorities = {
+        DagsterProcess.CODE_SERVER: _CODE_SERVER,
+        DagsterProcess.DAEMON: _DAEMON,
+        DagsterProcess.WEBSERVER: _WEBSERVER,
+    }
+    return [
+        Program(process.value, ("dagster", process.value), priority, stop_seconds=30)
+        for process, priority in priorities.items()
+    ]
+
+
+def _streams(settings: Settings) -> list[Program]:
     programs = [_loader()]
     for stream, options in settings.streams.items():
         programs += [_validator(stream, slot) for slot in range(options.validators)]
     if settings.fleet.enabled:
         programs.append(_fleet(settings.fleet.stream))
-    if settings.own_broker:
-        programs.append(Program(BROKER_PROGRAM, ("broker", "run"), _BROKER, stop_seconds=40))
-    return sorted(programs, key=lambda program: program.priority)
+    return programs
 
 
 def _loader() -> Program:

@@ -16,7 +16,9 @@ from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import group_lag
 from iot_platform.stream.preflight import is_reachable
 from iot_platform.stream.spool import read_accounts
+from iot_platform.supervision.dagster_home import ui_url
 from iot_platform.supervision.plan import plan
+from iot_platform.supervision.slots import Desired, Role, all_slots, is_held, read_desired
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.watch.lag import seconds_behind, total_messages
 
@@ -33,7 +35,7 @@ def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
     lag = _lag(settings, clock)
     return {
         "instance": settings.instance,
-        "ui_url": None,  # there is no UI yet
+        "ui_url": ui_url(settings),
         "kafka": {"servers": settings.bootstrap_servers, "reachable": lag is not None},
         "streams": _streams(settings),
         "readings": totals.get("readings", 0),
@@ -79,14 +81,22 @@ def directory_bytes(directory: Path) -> int:
     return total
 
 
-def _streams(settings: Settings) -> dict[str, dict[str, int]]:
-    running = {state.name for state in Supervisor(settings).states() if state.running}
+def _streams(settings: Settings) -> dict[str, dict[str, Any]]:
+    """By stream, validators that should run and that do; `off`: what a person stopped, with the reason."""
+    desired = read_desired(settings) if settings.dagster.enabled else Desired()
+    slots = all_slots(settings, desired)
+    running = [slot for slot in slots if is_held(slot.lease_path(settings))]
     return {
         stream: {
-            "desired": options.validators,
-            "running": sum(name.startswith(f"validator-{stream}-") for name in running),
+            "desired": sum((slot.role, slot.stream) == (Role.VALIDATOR, stream) for slot in slots),
+            "running": sum((slot.role, slot.stream) == (Role.VALIDATOR, stream) for slot in running),
+            "off": {
+                slot.name: desired.held[slot.name].why
+                for slot in slots
+                if slot.stream == stream and slot.name in desired.held
+            },
         }
-        for stream, options in settings.streams.items()
+        for stream in settings.streams
     }
 
 

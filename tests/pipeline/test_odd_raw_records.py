@@ -17,7 +17,7 @@ from iot_platform.contract.topology import Topology
 from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop
 from iot_platform.pipeline.audit import audit
 from iot_platform.pipeline.dead_letters import find_dead_letters
-from iot_platform.pipeline.load import run_loader
+from iot_platform.pipeline.loader import run_loader
 from iot_platform.settings import Settings, StreamSettings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics

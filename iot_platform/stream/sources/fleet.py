@@ -10,8 +10,8 @@ from itertools import repeat
 from typing import Any
 
 from iot_platform.clock import Clock, unix_millis
-from iot_platform.contract.catalogue import Catalogue
-from iot_platform.settings import FleetSettings
+from iot_platform.contract.catalogue import Catalogue, load_catalogue
+from iot_platform.settings import FleetSettings, Settings
 from iot_platform.stream.sources.base import Batch, Cursor, Reading
 from iot_platform.stream.sources.members import muster
 from iot_platform.stream.sources.window import Renderer, Window
@@ -30,6 +30,11 @@ class _Position:
     anchor_us: int
     window: int
     skip: int
+
+
+def fleet_source(settings: Settings, stream: str, clock: Clock) -> Fleet:
+    """The fleet that the settings describe, with the sensor types of `stream`."""
+    return Fleet(settings.fleet, load_catalogue(settings.stream(stream).catalogue), clock)
 
 
 class Fleet:

@@ -29,6 +29,11 @@ class _Line(msgspec.Struct):
     seq: int = -1
 
 
+def journaled(source: Source, path: Path | None) -> Source:
+    """`source`, listed at `path` if there is one."""
+    return source if path is None else Journaled(source, path)
+
+
 class Journaled:
     """A Source around another: the same readings, listed."""
 

@@ -1,0 +1,83 @@
+"""streams: which stream processes should run; and, hidden, Dagster's own processes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from iot_platform.cli.common import JsonOption, err, out, prepared_settings, print_json, table
+from iot_platform.clock import SystemClock
+from iot_platform.errors import UsageError
+from iot_platform.settings import Settings
+from iot_platform.supervision.dagster_home import DagsterProcess, exec_foreground
+from iot_platform.supervision.orchestrated import running_slots
+from iot_platform.supervision.slots import Desired, Draining, all_slots, change_desired, find_slot, read_desired
+
+streams = typer.Typer(help="Which producers and validators should run.", no_args_is_help=True)
+NameArgument = Annotated[str, typer.Argument(help="As `streams list` gives it, such as validator-iot_data-0.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(streams, name="streams")
+    app.command("dagster", hidden=True)(dagster)
+
+
+def dagster(process: Annotated[DagsterProcess, typer.Argument()]) -> None:
+    """Become one of Dagster's processes; for the supervisor."""
+    exec_foreground(prepared_settings(), process)
+
+
+def _settings() -> Settings:
+    settings = prepared_settings()
+    if not settings.dagster.enabled:
+        raise UsageError(
+            "Without Dagster the supervisor runs the streams.",
+            next_step="Change streams.<name>.validators and IOT_FLEET__ENABLED, then run `iot-platform up` again.",
+        )
+    return settings
+
+
+@streams.command("list")
+def streams_list(as_json: JsonOption = False) -> None:
+    """What should run, what runs, and what a person stopped."""
+    settings = _settings()
+    desired, running = read_desired(settings), set(running_slots(settings))
+    found = [
+        {
+            "name": slot.name,
+            "stream": slot.stream,
+            "wanted": desired.lets_run(slot),
+            "running": slot in running,
+            "held": desired.held[slot.name].why if slot.name in desired.held else None,
+        }
+        for slot in all_slots(settings, desired)
+    ]
+    if as_json:
+        print_json({"draining": desired.draining.value, "streams": found})
+        return
+    out.print(table("Streams", ["name", "stream", "wanted", "running", "off because"], [[*f.values()] for f in found]))
+    if desired.draining is not Draining.NOTHING:
+        err.print("All is drained; `iot-platform up` starts the streams again.")
+    elif desired.held:
+        err.print("`iot-platform streams start NAME` starts what was stopped.")
+
+
+@streams.command("stop")
+def streams_stop(name: NameArgument) -> None:
+    """Stop one stream process, between two transactions, and keep it off."""
+    settings = _settings()
+    slot = find_slot(settings, name)
+    why = "stopped by `iot-platform streams stop`"
+    change_desired(settings, partial(Desired.hold, slot=slot, why=why, now=SystemClock().now()))
+    err.print(f"{name} stops within seconds and stays off until `iot-platform streams start {name}`.", soft_wrap=True)
+
+
+@streams.command("start")
+def streams_start(name: NameArgument) -> None:
+    """Let one stream process run again that was stopped here or terminated in the UI."""
+    settings = _settings()
+    slot = find_slot(settings, name)
+    change_desired(settings, partial(Desired.release, slot=slot, now=SystemClock().now()))
+    err.print(f"{name} starts within half a minute, while the platform is up.", soft_wrap=True)
