@@ -7,13 +7,25 @@ from datetime import date
 import duckdb
 
 TABLES = ("readings", "dead_letters")
+_MARTS = {
+    "dlq_summary": "hour",
+    "sensor_quality": "hour",
+    "null_rates": "hour",
+    "duplicate_rates": "hour",
+    "dlq_samples": "loaded_at",
+    "lag_snapshots": "taken_at",
+    "ledger_audits": "taken_at",
+}
+"""Tables made for reading, each with the column that says how old a row is; silent_sensors is small and made anew."""
 
 
 def remove_before(connection: duckdb.DuckDBPyConnection, day: date) -> int:
-    """Remove rows loaded before `day` (UTC) from the hot tables; how many there were."""
+    """Remove rows loaded before `day` (UTC) from the hot tables, how many there were; and what marts tell of before."""
     connection.begin()
     try:
-        removed = sum(_remove(connection, table, day) for table in TABLES)
+        removed = sum(_remove(connection, table, "loaded_at", day) for table in TABLES)
+        for mart, column in _MARTS.items():
+            _remove(connection, mart, column, day)
         connection.execute("UPDATE load_ranges SET removed = true WHERE loaded_on < ? AND NOT removed", [day])
     except BaseException:
         connection.rollback()
@@ -22,9 +34,9 @@ def remove_before(connection: duckdb.DuckDBPyConnection, day: date) -> int:
     return removed
 
 
-def _remove(connection: duckdb.DuckDBPyConnection, table: str, day: date) -> int:
+def _remove(connection: duckdb.DuckDBPyConnection, table: str, column: str, day: date) -> int:
     (count,) = connection.execute(
-        f"DELETE FROM {table} WHERE loaded_at < ?::DATE::TIMESTAMPTZ",  # noqa: S608 - a constant of this file
+        f"DELETE FROM {table} WHERE {column} < ?::DATE::TIMESTAMPTZ",  # noqa: S608 - constants of this file
         [day],
     ).fetchone() or (0,)
     return int(count)

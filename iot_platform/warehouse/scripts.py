@@ -13,4 +13,23 @@ def migrations() -> list[Path]:
 
 def examples() -> dict[str, str]:
     """Name -> SQL of the example queries."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL_DIRECTORY / "examples").glob("*.sql"))}
+    return _by_name("examples")
+
+
+def marts() -> dict[str, str]:
+    """Name of the table -> the SELECT that it is built from."""
+    return _by_name("marts")
+
+
+def figures() -> dict[str, str]:
+    """Name of the table -> SELECT of one row of numbers that tell of it over time."""
+    return _by_name("figures")
+
+
+def checks() -> dict[str, str]:
+    """Name of the check -> SELECT of what it judges."""
+    return _by_name("checks")
+
+
+def _by_name(folder: str) -> dict[str, str]:
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL_DIRECTORY / folder).glob("*.sql"))}

@@ -101,8 +101,8 @@ class LoadTransaction:
         touched = {row.partition for row in rows}
         marks = ", ".join("?" * len(_LEDGER_COLUMNS.split(", ")))
         self._connection.executemany(
-            f"INSERT INTO ledger ({_LEDGER_COLUMNS}) VALUES ({marks})",  # noqa: S608 - constants of this file
-            [_ledger_values(row) for row in merged if row.partition in touched],
+            f"INSERT INTO ledger ({_LEDGER_COLUMNS}, load_id) VALUES ({marks}, ?)",  # noqa: S608 - constants of this file
+            [[*_ledger_values(row), self._load_id] for row in merged if row.partition in touched],
         )
 
     def _last_rows(self, stream: str) -> Iterable[LedgerRow]:

@@ -1,0 +1,98 @@
+"""The checks: each asks the warehouse one question, judges the answer by its levels and says it in a sentence.
+
+    evaluate(connection, settings, "freshness", now)
+
+`evaluate` gathers; the judges are pure: rows, levels and now in, a verdict out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from iot_platform.errors import UsageError
+from iot_platform.quality import judges
+from iot_platform.quality.hours import HOUR, floor_hour
+from iot_platform.quality.judges import Facts
+from iot_platform.quality.levels import load_levels
+from iot_platform.quality.verdict import Verdict
+from iot_platform.settings import Settings
+from iot_platform.warehouse import scripts
+from iot_platform.warehouse.marts import Connection, ask_rows
+
+Judge = Callable[[Facts], Verdict]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question about a table; `description` says what it asks and why."""
+
+    name: str
+    table: str
+    description: str
+    judge: Judge
+
+
+_ALL = (
+    Check(
+        "dead_letter_share",
+        "dlq_summary",
+        "How many of a stream's records are dead, in the last full hour and this one.",
+        judges.dead_letter_share,
+    ),
+    Check(
+        "null_rates",
+        "null_rates",
+        "Whether a sensor leaves out a field, in the last full hour or this one.",
+        judges.null_rates,
+    ),
+    Check("freshness", "readings", "How old the newest reading of each flowing stream is.", judges.freshness),
+    Check(
+        "unaccounted",
+        "ledger_audits",
+        "Whether the newest audit could account for every record of every stream.",
+        judges.unaccounted,
+    ),
+    Check(
+        "duplicates",
+        "readings",
+        "Whether a message id stands twice within the deduplication window.",
+        judges.duplicates,
+    ),
+    Check("lag", "lag_snapshots", "How long the oldest record that waits has waited, in any group.", judges.lag),
+    Check(
+        "silent_sensors",
+        "silent_sensors",
+        "Whether sensors are silent that should have reported by now.",
+        judges.silent_sensors,
+    ),
+)
+
+CHECKS: Mapping[str, Check] = {check.name: check for check in _ALL}
+
+
+def evaluate(connection: Connection, settings: Settings, name: str, now: datetime) -> Verdict:
+    """The verdict of one check.
+
+    Raises UsageError for a check that there is not, SettingsError when the file of levels does not hold.
+    """
+    check = CHECKS.get(name)
+    if check is None:
+        raise UsageError(f"There is no check '{name}'.", next_step=f"Name one of {', '.join(CHECKS)}.")
+    levels = load_levels(settings.quality.levels)[name]
+    rows = ask_rows(connection, scripts.checks()[name], _named(settings, now))
+    fleet = settings.fleet.stream if settings.fleet.enabled else ""
+    verdict = check.judge(Facts(rows, levels, now, tuple(settings.streams), fleet))
+    return replace(verdict, check=name, table=check.table)
+
+
+def _named(settings: Settings, now: datetime) -> dict[str, Any]:
+    since = {name: now - timedelta(hours=stream.dedup_window_hours) for name, stream in settings.streams.items()}
+    return {
+        "now": now,
+        "last_hour": floor_hour(now) - HOUR,
+        "windows": [{"stream": name, "since": moment} for name, moment in since.items()],
+        "earliest": min(since.values(), default=now),
+    }

@@ -1,0 +1,204 @@
+"""How each check judges the rows of its query. Pure: facts in, verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from iot_platform.quality.levels import Levels
+from iot_platform.quality.verdict import Verdict, duration, moment, offending, per_cent
+
+_FLOWS_FROM_HOURS = 3
+_OLD_SNAPSHOT_SECONDS = 600.0
+_OLD_AUDIT_SECONDS = 86_400.0
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Rows of the check's query, its levels, the moment, the streams there are, and the fleet's (empty: it is off)."""
+
+    rows: Sequence[Row]
+    levels: Levels
+    now: datetime
+    streams: Sequence[str]
+    fleet: str = ""
+
+
+def dead_letter_share(facts: Facts) -> Verdict:
+    """The stream with the largest share decides."""
+    streams = {row["stream"]: (row["stream_dead"], row["stream_records"]) for row in facts.rows}
+    if not streams:
+        figures = {"dead_share": 0.0, "dead": 0, "records": 0}
+        return Verdict("pass", "No stream has a record since the last full hour began.", figures)
+    worst = max(streams, key=lambda name: streams[name][0] / streams[name][1])
+    dead, records = streams[worst]
+    share = dead / records
+    status = facts.levels.status(share)
+    figures = {
+        "dead_share": share,
+        "dead": sum(dead for dead, _ in streams.values()),
+        "records": sum(records for _, records in streams.values()),
+    }
+    text = (
+        f"{per_cent(share)} of the records of {worst} ({dead:,} of {records:,}) are dead since the last full hour began"
+    )
+    if status == "pass":
+        return Verdict(status, f"{text}.", figures)
+    high = {name for name, (dead, records) in streams.items() if dead / records >= facts.levels.warn}
+    offenders = [row for row in facts.rows if row["stream"] in high and row["share"] >= facts.levels.warn]
+    text += (
+        f"; most by sensor: {_named(offenders, 'sensor_id')}. See dlq_summary for the reasons and what to do, and "
+        "dlq_samples for the records."
+    )
+    return offending(
+        status, text, figures, offenders, ("stream", "sensor_id", "dead", "records", "share", "most_frequent_reason")
+    )
+
+
+def null_rates(facts: Facts) -> Verdict:
+    """The worst field of a sensor decides."""
+    rows = [row for row in facts.rows if row["rate"] >= facts.levels.warn]
+    worst = max((row["rate"] for row in facts.rows), default=0.0)
+    sensors = {(row["stream"], row["sensor_id"]) for row in rows}
+    figures = {"worst_null_rate": worst, "sensors": len(sensors)}
+    if not rows:
+        return Verdict(
+            "pass", f"No sensor leaves out a field in {per_cent(facts.levels.warn)} of its readings or more.", figures
+        )
+    first = rows[0]
+    text = (
+        f"{_count(len(sensors), 'sensor')} left out a field in {per_cent(facts.levels.warn)} or more of an hour's "
+        f"readings; worst is {first['field']} of {first['sensor_id']}: null in {first['nulls']:,} of "
+        f"{first['readings']:,} ({per_cent(worst)}). See null_rates by location: a single sensor is broken, a whole "
+        "location points to its gateway."
+    )
+    return offending(
+        facts.levels.status(worst), text, figures, rows,
+        ("stream", "sensor_id", "field", "location", "readings", "nulls", "rate"),
+    )  # fmt: skip
+
+
+def freshness(facts: Facts) -> Verdict:
+    """Of the streams that flow, the one whose newest reading is oldest decides."""
+    flowing = [row for row in facts.rows if row["hours"] >= _FLOWS_FROM_HOURS or row["stream"] == facts.fleet]
+    seconds = max((max(0.0, row["seconds"]) for row in flowing), default=0.0)
+    figures = {"seconds": seconds, "flowing_streams": len(flowing)}
+    idle = ", ".join(sorted(set(facts.streams) - {row["stream"] for row in flowing}))
+    rest = (
+        f" Not expected to flow, with readings in fewer than {_FLOWS_FROM_HOURS} of 24 hours: {idle}." if idle else ""
+    )
+    if not flowing:
+        return Verdict("pass", f"No stream flows, so none can be late.{rest}", figures)
+    worst = flowing[0]
+    status = facts.levels.status(seconds)
+    text = f"The newest reading of {worst['stream']} is {duration(seconds)} old (from {moment(worst['newest'])})"
+    if status == "pass":
+        return Verdict(status, f"{text}.{rest}", figures)
+    late = [row for row in flowing if row["seconds"] >= facts.levels.warn]
+    text += (
+        ". See whether its producer and validator run (`iot-platform status`), whether Kafka answers and whether "
+        f"loads succeed.{rest}"
+    )
+    return offending(status, text, figures, late, ("stream", "newest", "seconds", "hours"))
+
+
+def unaccounted(facts: Facts) -> Verdict:
+    """Anything that the newest audit of a stream could not account for."""
+    if not facts.rows:
+        return Verdict(
+            "pass", "No audit was kept yet: `iot-platform audit` makes one.", {"unaccounted": 0, "findings": 0}
+        )
+    missing = sum(abs(row["unaccounted"]) for row in facts.rows)
+    findings = sum(row["findings"] for row in facts.rows)
+    figures = {"unaccounted": missing, "findings": findings}
+    oldest = min(row["taken_at"] for row in facts.rows)
+    if not missing and not findings:
+        raw = sum(row["raw"] for row in facts.rows)
+        age = (facts.now - oldest).total_seconds()
+        old = f" It is {duration(age)} old: `iot-platform audit` makes a new one." if age > _OLD_AUDIT_SECONDS else ""
+        what = f"All {raw:,} records of {_count(len(facts.rows), 'stream')} are accounted for"
+        return Verdict("warn" if old else "pass", f"{what}, as of {moment(oldest)}.{old}", figures)
+    rows = [row for row in facts.rows if row["unaccounted"] or row["findings"]]
+    first = rows[0]
+    text = (
+        f"{_count(missing, 'record')} of {', '.join(row['stream'] for row in rows)} cannot be accounted for, with "
+        f"{_count(findings, 'finding')} as of {moment(oldest)}"
+        f"{': ' + first['first_finding'] if first['first_finding'] else '.'} "
+        f"`iot-platform audit {first['stream']}` lists them with what to do."
+    )
+    status = facts.levels.status(max(missing, findings))
+    return offending(status, text, figures, rows, ("stream", "taken_at", "unaccounted", "findings", "first_finding"))
+
+
+def duplicates(facts: Facts) -> Verdict:
+    """Any id that stands twice."""
+    ids = facts.rows[0]["ids"] if facts.rows else 0
+    figures = {"duplicate_ids": ids}
+    if not ids:
+        return Verdict("pass", "No message id stands twice within the deduplication window.", figures)
+    first = facts.rows[0]
+    text = (
+        f"{_count(ids, 'message id')} stand more than once within the deduplication window, {first['message_id']} of "
+        f"{first['stream']} {first['times']} times. `iot-platform audit {first['stream']}` tells whether the validator "
+        "or the loader doubled them."
+    )
+    return offending(facts.levels.status(ids), text, figures, facts.rows, ("stream", "message_id", "times"))
+
+
+def lag(facts: Facts) -> Verdict:
+    """The longest wait decides; a snapshot that is no longer taken warns by itself."""
+    if not facts.rows:
+        return Verdict("pass", "No lag was measured yet.", {"lag_seconds": 0.0, "lag_messages": 0})
+    first = facts.rows[0]
+    messages = sum(row["messages"] for row in facts.rows)
+    figures = {"lag_seconds": first["seconds"], "lag_messages": messages}
+    age = (facts.now - first["taken_at"]).total_seconds()
+    if age > _OLD_SNAPSHOT_SECONDS:
+        text = f"The lag was last measured {duration(age)} ago: see whether the lag watch runs and Kafka answers."
+        return Verdict("warn", text, figures)
+    status = facts.levels.status(first["seconds"])
+    if status == "pass":
+        text = f"{_count(messages, 'record')} wait in all, the oldest for {duration(first['seconds'])}."
+        return Verdict(status, text, figures)
+    text = (
+        f"{first['consumer_group']} is {duration(first['seconds'])} behind on {first['topic']}/{first['partition']}, "
+        f"with {_count(messages, 'record')} waiting in all groups. See whether that group runs "
+        "(`iot-platform status`); if it does and still falls behind, raise streams.<name>.validators."
+    )
+    late = [row for row in facts.rows if row["seconds"] >= facts.levels.warn]
+    return offending(status, text, figures, late, ("consumer_group", "topic", "partition", "messages", "seconds"))
+
+
+def silent_sensors(facts: Facts) -> Verdict:
+    """How many are silent."""
+    count = len(facts.rows)
+    longest = max((row["silent_seconds"] for row in facts.rows), default=0.0)
+    figures = {"silent_sensors": count, "longest_silence_seconds": longest}
+    status = facts.levels.status(count)
+    if not count:
+        return Verdict(status, "Every sensor has reported within two of its intervals.", figures)
+    first = facts.rows[0]
+    text = (
+        f"{_count(count, 'sensor')} should have reported by now and {'has' if count == 1 else 'have'} not: "
+        f"{_named(facts.rows, 'sensor_id')}. {first['sensor_id']} has said nothing since {moment(first['since'])} and "
+        f"missed {first['missed']:,} reports (one every {duration(first['expected_seconds'])}). See silent_sensors; "
+        "look at power and network there."
+    )
+    return offending(
+        status, text, figures, facts.rows,
+        ("stream", "sensor_id", "sensor_type", "location", "since", "missed", "expected_seconds"),
+    )  # fmt: skip
+
+
+def _named(rows: Sequence[Row], column: str, most: int = 3) -> str:
+    names = list(dict.fromkeys(str(row[column]) for row in rows))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,96 @@
+"""The marts and what each shows: an explicit list, nothing discovered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mart:
+    """A table made for reading. `sources` are the tables it is built from; `order` is how a preview shows it.
+
+    Hourly ones are built hour by hour; the others as a whole. `stored` ones are not built: others add their rows.
+    """
+
+    name: str
+    description: str
+    sources: tuple[str, ...]
+    order: str
+    hourly: bool = False
+    stored: bool = False
+
+
+_HOURLY = (
+    Mart(
+        "dlq_summary",
+        "Why records are dead: by hour, reason, field and sensor type, with their share of all records, an example and "
+        "what to do. Begin with the largest share; dlq_samples shows the records themselves.",
+        ("readings", "dead_letters"),
+        "hour DESC, dead_letters DESC, stream, code, field, sensor_type",
+        hourly=True,
+    ),
+    Mart(
+        "sensor_quality",
+        "Each sensor, hour by hour: valid, repaired, dead and repeated records, nulls, how regularly it sends, and a "
+        "score from 0 to 100. Visit the sensors with the lowest score first.",
+        ("readings", "dead_letters", "ledger"),
+        "hour DESC, score, stream, sensor_id",
+        hourly=True,
+    ),
+    Mart(
+        "null_rates",
+        "How often each field was null as it was sent, by hour: for the stream, by location and by sensor. One sensor "
+        "with a high rate is broken; a whole location points to its gateway, all sensors to a release of firmware.",
+        ("readings", "dead_letters"),
+        "hour DESC, rate DESC, nulls DESC, stream, field, sensor_id, location",
+        hourly=True,
+    ),
+    Mart(
+        "duplicate_rates",
+        "How many repeats the validator dropped, by hour: for the stream and by sensor. Repeats do no harm; a sensor "
+        "with many does not hear its acknowledgements: look at its network.",
+        ("readings", "ledger"),
+        "hour DESC, rate DESC, duplicates DESC, stream, sensor_id",
+        hourly=True,
+    ),
+)
+
+_WHOLE = (
+    Mart(
+        "dlq_samples",
+        "The newest five dead letters of each stream and reason, with their payload and their place in Kafka. Read "
+        "one before you ask the owner of the sensor.",
+        ("dead_letters",),
+        "accepted_at DESC, stream, code, partition, kafka_offset DESC",
+    ),
+    Mart(
+        "silent_sensors",
+        "Sensors that should have reported by now and have not, judged by their own interval and by how far the "
+        "stream has come: an outage of the platform names none. Look at power and network of those named.",
+        ("sensor_quality",),
+        "missed DESC, stream, sensor_id",
+    ),
+)
+
+_STORED = (
+    Mart(
+        "lag_snapshots",
+        "How far each consumer group is behind, by partition: messages and the age of the oldest one that waits. "
+        "Growing seconds mean that more comes than is worked off: add validators, or see what slows them.",
+        (),
+        "taken_at DESC, seconds DESC, consumer_group, topic, partition",
+        stored=True,
+    ),
+    Mart(
+        "ledger_audits",
+        "The books of each stream: raw = valid + dead + duplicates + in flight, and the rows there are. Anything "
+        "unaccounted is a loss or a double: its findings say where.",
+        (),
+        "taken_at DESC, stream",
+        stored=True,
+    ),
+)
+
+MARTS: Mapping[str, Mart] = {mart.name: mart for mart in (*_HOURLY, *_WHOLE, *_STORED)}
+"""All of them by name, in the order in which they are built: silent_sensors reads sensor_quality."""

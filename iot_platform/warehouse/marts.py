@@ -1,0 +1,174 @@
+"""Marts in the warehouse: which hours loads touched, and tables built from their SELECT, each build one transaction.
+
+An hour is noted as due (`mart_due`) in the transaction that moves the mart's mark (`mart_state`) past the loads that
+touched it, and crossed out in the one that builds it: a crash or a build of a part forgets no hour.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+Connection = duckdb.DuckDBPyConnection
+
+NEVER_BUILT = -1
+"""Below every load_id; ledger rows of before marts existed have 0."""
+
+_HOUR_OF = {"readings": "accepted_at", "dead_letters": "accepted_at", "ledger": "first_at"}
+_PARAMETER = re.compile(r"\$([a-z_]+)")
+_SQL_COMMENT = re.compile(r"--[^\n]*")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a build did: rows that were written, and how many of them were not there before in the same form."""
+
+    written: int
+    changed: int
+
+
+def ask_rows(connection: Connection, sql: str, named: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a query by column; times in UTC. `named` may hold more parameters than the query takes."""
+    cursor = connection.execute(sql, taken_by(sql, named))
+    columns = [str(column[0]) for column in cursor.description or ()]
+    return [dict(zip(columns, map(_in_utc, row), strict=True)) for row in cursor.fetchall()]
+
+
+def taken_by(sql: str, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `named` that the query names: DuckDB refuses any other."""
+    wanted = set(_PARAMETER.findall(_SQL_COMMENT.sub("", sql)))
+    return {name: value for name, value in named.items() if name in wanted}
+
+
+def _in_utc(cell: Any) -> Any:
+    return cell.astimezone(UTC) if isinstance(cell, datetime) else cell
+
+
+def columns_of(connection: Connection, table: str) -> list[tuple[str, str]]:
+    """Name and DuckDB type of each column."""
+    rows = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? AND schema_name = 'main' "
+        "AND database_name = current_database() ORDER BY column_index",
+        [table],
+    ).fetchall()
+    return [(str(name), str(kind)) for name, kind in rows]
+
+
+def count_rows(connection: Connection, table: str) -> int:
+    (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,)  # noqa: S608 - our own names
+    return int(count)
+
+
+def built_load(connection: Connection, mart: str) -> int:
+    """The newest load that the mart has taken note of; NEVER_BUILT before its first build."""
+    row = connection.execute("SELECT built_load_id FROM mart_state WHERE mart = ?", [mart]).fetchone()
+    return int(row[0]) if row else NEVER_BUILT
+
+
+def touched_hours(connection: Connection, mart: str, sources: Sequence[str]) -> list[datetime]:
+    """Hours (UTC) of `sources` that a build of the mart would change: those loaded since, and those still due."""
+    loaded = [
+        f"SELECT date_trunc('hour', {_HOUR_OF[table]}) AS hour FROM {table} WHERE load_id > $after"  # noqa: S608
+        for table in sources
+    ]
+    rows = connection.execute(
+        f"SELECT DISTINCT hour FROM ({' UNION ALL '.join([*loaded, _DUE])}) ORDER BY hour",  # noqa: S608
+        {"after": built_load(connection, mart), "mart": mart},
+    ).fetchall()
+    return [hour.astimezone(UTC) for (hour,) in rows]
+
+
+_DUE = "SELECT hour FROM mart_due WHERE mart = $mart"
+
+
+def note_due_hours(connection: Connection, mart: str, sources: Sequence[str], now: datetime) -> list[datetime]:
+    """Note what loads touched and move the mart's mark past them; the hours that are due now."""
+    with transaction(connection):
+        due = touched_hours(connection, mart, sources)
+        newest = _newest_load(connection, sources, built_load(connection, mart))
+        connection.execute("DELETE FROM mart_due WHERE mart = ?", [mart])
+        connection.execute("INSERT INTO mart_due SELECT $mart, unnest($due::TIMESTAMPTZ[])", {"mart": mart, "due": due})
+        _set_state(connection, mart, newest, now)
+    return due
+
+
+def build_hours(
+    connection: Connection, table: str, select: str, named: Mapping[str, Any], hours: tuple[datetime, datetime]
+) -> Change:
+    """Put the rows of `select` for hours from `hours[0]` to before `hours[1]` in place of those there are."""
+    bounds = {"from": hours[0], "to": hours[1]}
+    with transaction(connection):
+        change = _replace(
+            connection, table, select, {**named, **bounds}, (f"{table}.hour >= $from AND {table}.hour < $to", bounds)
+        )
+        connection.execute(
+            "DELETE FROM mart_due WHERE mart = $mart AND hour >= $from AND hour < $to", {"mart": table, **bounds}
+        )
+    return change
+
+
+def build_whole(
+    connection: Connection, table: str, select: str, named: Mapping[str, Any], sources: Sequence[str], now: datetime
+) -> Change:
+    """Put the rows of `select` in place of all there are; $after_load is the newest load of the last build."""
+    with transaction(connection):
+        before = built_load(connection, table)
+        newest = _newest_load(connection, [source for source in sources if source in _HOUR_OF], before)
+        change = _replace(connection, table, select, {**named, "after_load": before}, ("true", {}))
+        _set_state(connection, table, newest, now)
+    return change
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def _replace(
+    connection: Connection, table: str, select: str, named: Mapping[str, Any], place: tuple[str, Mapping[str, Any]]
+) -> Change:
+    """Rows of `select` in place of those where `place` holds; nothing is written when they are the same."""
+    where, bounds = place
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE built AS {select}", taken_by(select, named))
+    names = ", ".join(name for name, _ in columns_of(connection, table))
+    before, after = f"SELECT {names} FROM {table} WHERE {where}", f"SELECT {names} FROM built"  # noqa: S608
+    try:
+        changed = _count(connection, f"{after} EXCEPT ALL {before}", bounds)
+        if changed or _count(connection, f"{before} EXCEPT ALL {after}", bounds):
+            connection.execute(f"DELETE FROM {table} WHERE {where}", dict(bounds))  # noqa: S608
+            connection.execute(f"INSERT INTO {table} BY NAME FROM built")
+        return Change(count_rows(connection, "built"), changed)
+    finally:
+        connection.execute("DROP TABLE built")
+
+
+def _count(connection: Connection, select: str, named: Mapping[str, Any]) -> int:
+    (count,) = connection.execute(f"SELECT count(*) FROM ({select})", dict(named)).fetchone() or (0,)  # noqa: S608
+    return int(count)
+
+
+def _newest_load(connection: Connection, sources: Sequence[str], after: int) -> int:
+    newest = after
+    for table in sources:
+        sql = f"SELECT coalesce(max(load_id), $after) FROM {table} WHERE load_id > $after"  # noqa: S608 - our own names
+        (load,) = connection.execute(sql, {"after": after}).fetchone() or (after,)
+        newest = max(newest, int(load))
+    return newest
+
+
+def _set_state(connection: Connection, mart: str, load_id: int, now: datetime) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO mart_state (mart, built_load_id, built_at) VALUES (?, ?, ?)", [mart, load_id, now]
+    )

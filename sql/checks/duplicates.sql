@@ -1,0 +1,16 @@
+-- Message ids that stand more than once among a stream's readings within its deduplication window.
+WITH windows AS (
+    SELECT unnest($windows, recursive := true)
+),
+repeated AS (
+    SELECT readings.stream, message_id, count(*) AS times
+    FROM readings
+    JOIN windows USING (stream)
+    WHERE accepted_at > $earliest AND accepted_at > windows.since
+    GROUP BY ALL
+    HAVING count(*) > 1
+)
+SELECT stream, message_id::VARCHAR AS message_id, times, count(*) OVER () AS ids
+FROM repeated
+ORDER BY times DESC, stream, message_id
+LIMIT 10

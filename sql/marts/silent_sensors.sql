@@ -1,0 +1,52 @@
+-- Who should have reported by now and has not: silent for more than 2 of its own intervals.
+--
+-- The interval is the median of the sensor's hourly medians (sensor_quality) in its last 24 hours with records, at
+-- least that of its type in the catalogue; a sensor too slow for two records an hour goes by the time between its
+-- hours. Dead letters are signs of life as well. A sensor of a type that no catalogue knows is not judged.
+--
+-- "By now" is the newest record of its partition, never the clock: when the stream stands still, nobody is named, and
+-- likewise when one partition does (its validator is behind, or rebalances). A partition of fewer than 3 sensors, or
+-- one that is over 15 minutes behind the others, is judged by the stream's newest record instead.
+--
+-- Only the last 7 days of the stream are looked at, so the cost does not grow with history, and a sensor that was
+-- taken away is named for 7 days. Records from the future (more than 5 minutes ahead of $now) count for nothing.
+WITH kinds AS (
+    SELECT unnest($kinds, recursive := true)
+),
+hours AS (
+    SELECT *
+    FROM sensor_quality
+    WHERE hour >= $since AND last_seen <= $now + INTERVAL 5 MINUTE AND sensor_id <> '(none)'
+    QUALIFY hour > max(last_seen) OVER (PARTITION BY stream) - INTERVAL 7 DAY
+),
+recent AS (
+    SELECT *,
+           epoch(last_seen) - epoch(lag(last_seen) OVER (PARTITION BY stream, sensor_id ORDER BY hour)) AS between_hours
+    FROM hours
+    QUALIFY row_number() OVER (PARTITION BY stream, sensor_id ORDER BY hour DESC) <= 24
+),
+each_sensor AS (
+    SELECT stream, sensor_id, arg_max(sensor_type, hour) AS sensor_type, arg_max(location, hour) AS location,
+           arg_max(partition, hour) AS partition, max(last_seen) AS since,
+           coalesce(median(interval_seconds), median(between_hours)) AS learnt_seconds
+    FROM recent
+    GROUP BY ALL
+),
+progress AS (
+    SELECT stream, partition, count(*) AS sensors, max(since) AS partition_at,
+           max(max(since)) OVER (PARTITION BY stream) AS stream_at
+    FROM each_sensor
+    GROUP BY stream, partition
+),
+judged AS (
+    SELECT each_sensor.*, greatest(kinds.interval_seconds, coalesce(learnt_seconds, 0)) AS expected_seconds,
+           epoch(if(sensors < 3 OR partition_at < stream_at - INTERVAL 15 MINUTE, stream_at, partition_at))
+           - epoch(since) AS silent_seconds
+    FROM each_sensor
+    JOIN progress USING (stream, partition)
+    JOIN kinds USING (stream, sensor_type)
+)
+SELECT stream, sensor_id, sensor_type, location, since, silent_seconds, expected_seconds,
+       floor(silent_seconds / expected_seconds)::BIGINT AS missed
+FROM judged
+WHERE silent_seconds > 2 * expected_seconds
