@@ -62,7 +62,7 @@ def command(settings: Settings, process: DagsterProcess) -> list[str]:
         DagsterProcess.CODE_SERVER: (
             "dagster",
             ["api", "grpc", "-m", DEFINITIONS_MODULE, "-h", HOST, "-p", port, "--location-name", "iot_platform",
-             "--use-python-environment-entry-point", "--log-level", "warning"],
+             "--use-python-environment-entry-point", "--lazy-load-user-code", "--log-level", "warning"],
         ),
         DagsterProcess.DAEMON: ("dagster._daemon", ["run", "-w", str(WORKSPACE)]),
         DagsterProcess.WEBSERVER: (

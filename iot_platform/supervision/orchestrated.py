@@ -5,10 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from iot_platform.errors import UnavailableError
@@ -69,29 +68,43 @@ def wait_for_ui(settings: Settings, is_alive: Callable[[], bool]) -> None:
     Raises UnavailableError with Dagster's own words when they do not load, or when time is up.
     """
     deadline = time.monotonic() + _UI_SECONDS
-    problem = "the web server does not answer"
-    while time.monotonic() < deadline and is_alive():
-        loaded, problem = _location(settings)
-        if loaded:
+    found = Location(loaded=False, problem="the web server does not answer")
+    while time.monotonic() < deadline and is_alive() and not found.broken:
+        found = _location(settings)
+        if found.loaded:
             return
         time.sleep(_POLL_SECONDS)
     raise UnavailableError(
-        f"Dagster's UI at {ui_url(settings)} is not ready: {problem}.",
+        f"Dagster's UI at {ui_url(settings)} is not ready: {found.problem}.",
         next_step=f"See code-server.log and webserver.log in {settings.log_dir}.",
     )
 
 
-def _location(settings: Settings) -> tuple[bool, str]:
-    """Whether the code location is loaded, and what is missing if not."""
+@dataclass(frozen=True)
+class Location:
+    """Our definitions as the web server sees them; `broken`: waiting longer would change nothing."""
+
+    loaded: bool
+    problem: str = ""
+    broken: bool = False
+
+
+def _location(settings: Settings) -> Location:
     try:
         workspace = _ask(settings, _LOCATION_QUERY)["data"]["workspaceOrError"]
-    except (OSError, urllib.error.URLError, http.client.HTTPException, ValueError, KeyError) as error:
-        return False, f"no answer yet ({type(error).__name__})"
+    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        return Location(loaded=False, problem=f"no answer yet ({type(error).__name__})")
     entries = workspace.get("locationEntries") or [{}]
     found = entries[0].get("locationOrLoadError") or {}
     if found.get("__typename") == "PythonError":
-        return False, f"the definitions do not load: {found['message'].strip().splitlines()[-1]}"
-    return entries[0].get("loadStatus") == "LOADED" and bool(found), "the definitions are being loaded"
+        message = found["message"].strip()
+        return Location(
+            loaded=False,
+            problem=f"the definitions do not load: {message.splitlines()[-1]}",
+            broken="DagsterUserCodeUnreachableError" not in message,  # the code server is still starting
+        )
+    loaded = entries[0].get("loadStatus") == "LOADED" and bool(found)
+    return Location(loaded, "the definitions are being loaded")
 
 
 def _ask(settings: Settings, query: str) -> Any:
