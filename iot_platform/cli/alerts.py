@@ -49,7 +49,7 @@ def alerts_test(as_json: JsonOption = False) -> None:
     if not settings.alerts.channels:
         raise SettingsError(
             "No channel is configured.",
-            next_step="Set alerts.channels in iot.toml to a list of Apprise URLs, or IOT_ALERTS__CHANNELS to one in JSON.",
+            next_step="Set alerts.channels in iot.toml to Apprise URLs, or IOT_ALERTS__CHANNELS to one as JSON.",
         )
     tried = try_channels(settings, SystemClock())
     if as_json:

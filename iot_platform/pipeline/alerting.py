@@ -78,7 +78,7 @@ def recent(settings: Settings, limit: int = 50) -> list[dict[str, Any]]:
     """The newest notices first, one `notice_row` each. Empty before the first evaluation."""
     if not settings.alert_book_path.exists():
         return []
-    with open_alert_book(settings, read_only=True) as book:
+    with open_alert_book(settings) as book:
         return [notice_row(row) for row in book.recent_notices(limit)]
 
 

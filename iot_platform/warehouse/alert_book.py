@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,6 +17,8 @@ import duckdb
 from iot_platform.errors import DamagedError, WarehouseBusyError
 from iot_platform.settings import Settings
 from iot_platform.warehouse.scripts import SQL_DIRECTORY
+
+log = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 5.0  # readers have it for milliseconds
 _FIRST_WAIT_SECONDS = 0.01
@@ -123,44 +127,52 @@ class AlertBook:
 
 
 @contextmanager
-def open_alert_book(settings: Settings, *, read_only: bool = False) -> Iterator[AlertBook]:
-    """The book for the length of the block; made where there is none.
+def open_alert_book(settings: Settings) -> Iterator[AlertBook]:
+    """The book for the length of the block; made where there is none. Readers open it as writers do: each has it for
+    milliseconds, and the next one waits.
 
     Raises WarehouseBusyError when another process keeps it, DamagedError when DuckDB refuses the file.
     """
     path = settings.alert_book_path
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        read_only = False
-    connection = _connect(str(path), read_only=read_only)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path)
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        if not read_only:
-            _prepare(connection)
+        _prepare(connection)
         yield AlertBook(connection)
     finally:
         connection.close()
 
 
-def _connect(path: str, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + _BUSY_SECONDS
     wait = _FIRST_WAIT_SECONDS
     while True:
         try:
-            return duckdb.connect(path, read_only=read_only, config=_CONFIG)
+            return duckdb.connect(str(path), config=_CONFIG)
         except (duckdb.IOException, duckdb.SerializationException) as error:
             if "lock" not in str(error):
-                raise DamagedError(
-                    f"DuckDB refuses the book of alerts {path}: {error}",
-                    next_step="Move the file aside: a new one is made, and what is wrong fires again.",
-                ) from error
-            if time.monotonic() > deadline:
+                _set_aside(path, error)
+            elif time.monotonic() > deadline:
                 raise WarehouseBusyError(
                     f"The book of alerts {path} has been held by another process for over {_BUSY_SECONDS:g} s.",
-                    next_step="Close what holds it; `iot-platform alerts list` reads it without holding it.",
+                    next_step="Close what holds it; `iot-platform alerts list` has it for a moment only.",
                 ) from error
         time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
         wait = min(_LONGEST_WAIT_SECONDS, wait * 2)
+
+
+def _set_aside(path: Path, error: duckdb.Error) -> None:
+    """Begin a new book where the file is no DuckDB file any more: an alert told twice is better than none at all."""
+    if "not a valid DuckDB database file" not in str(error):
+        raise DamagedError(
+            f"DuckDB refuses the book of alerts {path}: {error}",
+            next_step="Move the file aside: a new one is made, and what is wrong fires again.",
+        ) from error
+    aside = path.with_name(path.name + ".damaged")
+    log.error("the book of alerts %s is damaged: kept as %s, and begun anew", path, aside.name)
+    path.replace(aside)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:

@@ -2,74 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import threading
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
+import duckdb
 import pytest
 from pydantic import SecretStr
 
+from iot_platform import faultpoints
 from iot_platform.clock import ManualClock
-from iot_platform.pipeline.alerting import evaluate, firing_alerts, recent
-from iot_platform.settings import AlertSettings, Settings, load_settings
+from iot_platform.errors import AlreadyRunningError, SettingsError, WarehouseBusyError
+from iot_platform.faultpoints import InjectedFaultError
+from iot_platform.lifecycle import lease
+from iot_platform.pipeline.alerting import Evaluation, evaluate, firing_alerts, recent
+from iot_platform.settings import AlertSettings, DagsterSettings, Settings, load_settings
+from iot_platform.warehouse import alert_book
 from iot_platform.watch.alerts.signals import Signal
+from tests.support.receiver import SECRET, Receiver, receiving
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@dataclass
-class Receiver:
-    """A real HTTP server that takes Apprise's JSON messages, or refuses them."""
-
-    port: int = 0
-    status: int = 200
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    release: threading.Event = field(default_factory=threading.Event)
-    hangs: bool = False
-
-    @property
-    def url(self) -> SecretStr:
-        return SecretStr(f"json://user:s3cret@127.0.0.1:{self.port}/hook")
-
-    @property
-    def subjects(self) -> list[str]:
-        return [message["title"] for message in self.messages]
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if receiver.hangs:
-                receiver.release.wait(60)
-            elif receiver.status == 200:
-                receiver.messages.append(json.loads(body))
-            self.send_response(receiver.status)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.release.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
@@ -101,7 +59,7 @@ def dead_letters(clock: ManualClock, text: str = "12.4 % in the last hour") -> S
 def test_an_incident_is_told_when_it_fires_and_when_it_is_over(
     installed: Installed, clock: ManualClock, receiver: Receiver
 ) -> None:
-    settings = installed(receiver.url)
+    settings = installed(receiver.url())
     for _ in range(5):
         evaluate(settings, clock, [dead_letters(clock)])
         clock.advance(60)
@@ -129,3 +87,268 @@ def test_without_a_channel_it_is_kept_and_shown_as_not_sent(installed: Installed
     assert firing["text"] == "dead letters of iot_data: 12.4 % in the last hour"
     (row,) = recent(settings)
     assert (row["outcome"], row["detail"]) == ("not_sent", "No channel is configured: set alerts.channels.")
+
+
+def fire(settings: Settings, clock: ManualClock) -> Evaluation:
+    """Two evaluations, the second of which fires."""
+    evaluate(settings, clock, [dead_letters(clock)])
+    clock.advance(120)
+    return evaluate(settings, clock, [dead_letters(clock)])
+
+
+def test_many_notices_of_an_evaluation_are_one_message_a_channel(
+    installed: Installed, clock: ManualClock, receiver: Receiver
+) -> None:
+    with receiving() as other:
+        settings = installed(receiver.url(), other.url())
+        signals = [Signal("check", "unaccounted", f"s{n}", "error", f"{n} readings", clock.now()) for n in range(4)]
+        evaluation = evaluate(settings, clock, signals)
+        assert [delivered.outcome for delivered in evaluation.notices] == ["sent"] * 4
+        for one in (receiver, other):
+            (message,) = one.messages
+            assert message["title"].startswith("[4 FIRING] readings of s0 unaccounted for, ")
+            assert "[FIRING] readings of s3 unaccounted for: 3 readings" in message["message"]
+
+
+def test_a_notice_waits_for_a_channel_that_is_down_and_is_told_when_it_is_back(
+    installed: Installed, clock: ManualClock, receiver: Receiver
+) -> None:
+    receiver.does = "refuse"
+    settings = installed(receiver.url())
+    (delivered,) = fire(settings, clock).notices
+    assert (delivered.outcome, delivered.retrying) == ("failed", True)
+    assert delivered.detail == "Channel 1 (json) did not take the message."
+    assert evaluate(settings, clock, [dead_letters(clock)]).notices[0].outcome == "failed"
+    receiver.does = "take"
+    assert evaluate(settings, clock, [dead_letters(clock)]).notices == ()  # not every time: the wait grows
+    clock.advance(30)
+    assert evaluate(settings, clock, [dead_letters(clock)]).notices[0].outcome == "sent"
+    assert receiver.subjects == ["[FIRING] dead letters of iot_data: 12.4 % in the last hour"]
+    clock.advance(3600)
+    assert evaluate(settings, clock, [dead_letters(clock)]).notices == ()
+    assert recent(settings)[0]["channels"] == [
+        {"channel": 1, "scheme": "json", "outcome": "sent", "attempts": 3, "detail": ""}
+    ]
+
+
+def test_only_the_channel_that_failed_is_tried_again(
+    installed: Installed, clock: ManualClock, receiver: Receiver
+) -> None:
+    with receiving() as other:
+        other.does = "refuse"
+        settings = installed(receiver.url(), other.url())
+        (first,) = fire(settings, clock).notices
+        assert (first.outcome, first.detail) == ("failed", "Channel 2 (json) did not take the message.")
+        other.does = "take"
+        (second,) = evaluate(settings, clock, [dead_letters(clock)]).notices
+        assert second.outcome == "sent"
+        assert (len(receiver.messages), len(other.messages)) == (1, 1)
+
+
+def test_after_a_day_a_notice_is_given_up_and_stays_in_the_book_as_failed(
+    installed: Installed, clock: ManualClock, receiver: Receiver
+) -> None:
+    receiver.does = "refuse"
+    settings = installed(receiver.url())
+    fire(settings, clock)
+    clock.advance(86_400)
+    (last,) = evaluate(settings, clock, [], {"check"}).notices
+    assert (last.outcome, last.retrying) == ("failed", False)
+    clock.advance(3600)
+    assert evaluate(settings, clock, [], {"check"}).notices == ()
+    (row,) = recent(settings)
+    assert (row["outcome"], row["channels"][0]["outcome"]) == ("failed", "failed")
+
+
+def test_a_channel_that_was_taken_out_is_not_waited_for(
+    installed: Installed, clock: ManualClock, receiver: Receiver
+) -> None:
+    receiver.does = "refuse"
+    fire(installed(receiver.url()), clock)
+    settings = installed()
+    (delivered,) = evaluate(settings, clock, [dead_letters(clock)]).notices
+    assert (delivered.retrying, delivered.detail) == (False, "Channel 1 (json) is no longer in alerts.channels.")
+    assert evaluate(settings, clock, [dead_letters(clock)]).notices == ()
+
+
+def test_information_is_kept_and_shown_and_never_sent(
+    installed: Installed, clock: ManualClock, receiver: Receiver
+) -> None:
+    settings = installed(receiver.url())
+    stopped = Signal("stream", "stopped_by_person", "validator-iot_data-0", "info", "since 12:00", clock.now())
+    (delivered,) = evaluate(settings, clock, [stopped]).notices
+    assert (delivered.outcome, delivered.detail) == ("not_sent", "Information is kept and shown, not sent.")
+    assert firing_alerts(settings)[0]["text"] == "validator-iot_data-0 was stopped by a person: since 12:00"
+    assert receiver.bodies == []
+
+
+@pytest.mark.parametrize("point", ["alerts.recorded", "alerts.sent"])
+def test_a_crash_loses_no_notice_and_fires_nothing_twice(
+    installed: Installed, clock: ManualClock, receiver: Receiver, point: str
+) -> None:
+    settings = installed(receiver.url())
+    evaluate(settings, clock, [dead_letters(clock)])
+    clock.advance(120)
+    faultpoints.arm(f"{point}:raise")
+    try:
+        with pytest.raises(InjectedFaultError):
+            evaluate(settings, clock, [dead_letters(clock)])
+    finally:
+        faultpoints.arm("")
+    clock.advance(30)
+    evaluate(settings, clock, [dead_letters(clock)])
+    evaluate(settings, clock, [dead_letters(clock)])
+    # Between the channel and the book nothing can be known: then it is told twice, and fired once all the same.
+    assert len(receiver.messages) == (2 if point == "alerts.sent" else 1)
+    assert [row["event"] for row in recent(settings)] == ["fired"]
+
+
+_KILLED = """
+import sys
+from datetime import datetime, timedelta
+from iot_platform import faultpoints
+from iot_platform.clock import ManualClock
+from iot_platform.pipeline.alerting import evaluate
+from iot_platform.settings import load_settings
+from iot_platform.watch.alerts.signals import Signal
+faultpoints.arm("alerts.recorded:kill")
+clock = ManualClock(datetime.fromisoformat(sys.argv[2]))
+signal = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
+evaluate(load_settings(state_dir=sys.argv[1], alerts={"channels": [sys.argv[3]]}), clock, [signal])
+"""
+
+
+def test_a_killed_evaluation_holds_nobody_up_and_the_next_one_tells_of_it(
+    installed: Installed, clock: ManualClock, receiver: Receiver
+) -> None:
+    settings = installed(receiver.url())
+    arguments = [str(settings.state_dir), NOON.isoformat(), receiver.url().get_secret_value()]
+    done = subprocess.run([sys.executable, "-c", _KILLED, *arguments], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert firing_alerts(settings)[0]["text"] == "readings of iot_data unaccounted for: 3 readings"
+    assert evaluate(settings, clock, [], {"check"}).notices[0].outcome == "sent"
+    assert receiver.subjects == ["[FIRING] readings of iot_data unaccounted for: 3 readings"]
+
+
+def test_two_evaluations_at_once_are_refused(installed: Installed, clock: ManualClock) -> None:
+    settings = installed()
+    with (
+        lease(settings.lease_dir / "alerts.lock", "An evaluation of alerts"),
+        pytest.raises(AlreadyRunningError, match=f"as process {os.getpid()}"),
+    ):
+        evaluate(settings, clock, [])
+
+
+_HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+
+
+def held_by(path: Path) -> subprocess.Popen[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def test_alerts_work_while_the_warehouse_is_locked(
+    installed: Installed, clock: ManualClock, receiver: Receiver
+) -> None:
+    settings = installed(receiver.url())
+    with held_by(settings.warehouse_path) as holder:
+        fire(settings, clock)
+        holder.kill()
+    assert len(receiver.messages) == 1
+
+
+def test_a_book_that_is_held_is_told_and_nothing_is_lost(
+    installed: Installed, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = installed()
+    fire(settings, clock)
+    monkeypatch.setattr(alert_book, "_BUSY_SECONDS", 0.2)
+    with held_by(settings.alert_book_path) as holder:
+        with pytest.raises(WarehouseBusyError, match="has been held by another process"):
+            evaluate(settings, clock, [])
+        assert len(firing_alerts(settings)) == 1  # this needs no book
+        holder.kill()
+    assert len(evaluate(settings, clock, []).firing) == 1
+
+
+def test_a_damaged_book_is_set_aside_and_what_is_wrong_fires_again(
+    installed: Installed, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = installed()
+    fire(settings, clock)
+    settings.alert_book_path.write_bytes(b"\x00" * 20_000)
+    with caplog.at_level(logging.ERROR):
+        assert fire(settings, clock).notices[0].notice.event == "fired"
+    assert "is damaged: kept as alerts.duckdb.damaged, and begun anew" in caplog.text
+
+
+def test_what_was_over_long_ago_is_removed_and_what_fires_stays(tmp_path: Path, clock: ManualClock) -> None:
+    settings = load_settings(state_dir=tmp_path, dagster=DagsterSettings(retention_days=1))
+    stays = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
+    evaluate(settings, clock, [stays, Signal("check", "duplicates", "iot_data", "error", "2", clock.now())])
+    for _ in range(2):
+        clock.advance(400)
+        evaluate(settings, clock, [stays])
+    assert len(recent(settings)) == 3
+    clock.advance(86_401)
+    assert [one.rule for one in evaluate(settings, clock, [stays]).firing] == ["unaccounted"]
+    assert [(row["event"], row["rule"]) for row in recent(settings)] == [("reminded", "unaccounted")]
+    with duckdb.connect(str(settings.alert_book_path), read_only=True) as book:
+        assert book.execute("SELECT rule FROM incidents").fetchall() == [("unaccounted",)]
+
+
+def test_the_book_does_not_grow_with_evaluations(installed: Installed, clock: ManualClock) -> None:
+    settings = installed()
+
+    def evaluations(count: int) -> int:
+        for n in range(count):
+            clock.advance(30)
+            evaluate(settings, clock, [dead_letters(clock, f"{n} %")])
+        return settings.alert_book_path.stat().st_size
+
+    early = evaluations(20)
+    assert evaluations(100) <= early + 262_144  # a block of DuckDB's
+
+
+def test_an_evaluation_in_which_nothing_happens_takes_little_and_writes_nothing(
+    installed: Installed, clock: ManualClock
+) -> None:
+    settings = installed()
+    evaluate(settings, clock, [])
+    before = settings.alert_book_path.stat().st_mtime_ns
+    start = time.monotonic()
+    for _ in range(10):
+        evaluate(settings, clock, [])
+    assert time.monotonic() - start < 5
+    assert settings.alert_book_path.stat().st_mtime_ns == before
+
+
+def test_malformed_rules_are_told_before_anything_is_touched(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "rules.toml").write_text("rules = 3")
+    settings = load_settings(state_dir=tmp_path / "state", alerts=AlertSettings(rules=tmp_path / "rules.toml"))
+    with pytest.raises(SettingsError, match=r"rules\.toml do not hold"):
+        evaluate(settings, clock, [])
+    assert not (tmp_path / "state").exists()
+
+
+def test_no_secret_of_a_channel_is_kept_or_shown_anywhere(
+    installed: Installed, clock: ManualClock, receiver: Receiver, capfd: pytest.CaptureFixture[str]
+) -> None:
+    receiver.does = "refuse"
+    settings = installed(receiver.url(), SecretStr(f"nosuch://{SECRET}"))
+    evaluation = fire(settings, clock)
+    kept = b"".join(path.read_bytes() for path in settings.state_dir.rglob("*") if path.is_file())
+    assert SECRET.encode() not in kept
+    shown = repr(evaluation) + repr(recent(settings)) + repr(firing_alerts(settings)) + repr(settings)
+    assert SECRET not in shown + "".join(capfd.readouterr())
+
+
+def test_nothing_fires_and_nothing_was_told_before_the_first_evaluation(installed: Installed) -> None:
+    settings = installed()
+    assert (firing_alerts(settings), recent(settings)) == ([], [])
+    assert not settings.state_dir.joinpath("alerts").exists()

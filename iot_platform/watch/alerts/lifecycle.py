@@ -146,8 +146,10 @@ def _updated(rule: Rule, incident: Incident | None, signal: Signal, now: datetim
 def _on_signal(
     rule: Rule, incident: Incident, now: datetime, covered: Collection[tuple[str, str, str]]
 ) -> tuple[Incident, Notice | None]:
+    if incident.cause in covered:  # a worse alert tells of it
+        return incident, None
     if incident.fired_at is None:
-        if incident.cause in covered or _seconds(incident.since, now) < rule.for_seconds:
+        if _seconds(incident.since, now) < rule.for_seconds:
             return incident, None
         fired = replace(incident, fired_at=now, noticed_at=now)
         return fired, Notice("fired", fired, now)

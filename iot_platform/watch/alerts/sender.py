@@ -7,19 +7,15 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import SecretStr
 
 from iot_platform.watch.alerts.texts import Message
 
 DEADLINE_SECONDS = 8.0  # for all channels together: an evaluation must not wait longer
-
-_FIRST_RETRY_SECONDS = 30.0
-_LONGEST_RETRY_SECONDS = 900.0
-_GIVE_UP_SECONDS = 86_400.0
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://")
 
 
@@ -36,10 +32,11 @@ class Channel:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one message to one channel; `detail` says why not."""
+    """What became of one message to one channel; `detail` says why not, `again` whether another try may help."""
 
     sent: bool
     detail: str = ""
+    again: bool = True
 
 
 def channels_of(urls: Sequence[SecretStr]) -> tuple[Channel, ...]:
@@ -53,21 +50,10 @@ def send(
     though it may have taken the message: it then gets it again, never not at all."""
     if not messages:
         return {}
-    answers = dict(_answers(_courier(urls, messages, deadline_seconds)))
-    silent = f"gave no answer within {deadline_seconds:g} s"
-    return {channel: answers.get(channel.number) or Outcome(False, f"{channel} {silent}.") for channel in messages} | {
-        channel: Outcome(False, f"{channel} {answers[channel.number].detail}")
-        for channel in messages
-        if channel.number in answers and not answers[channel.number].sent
-    }
-
-
-def retry_at(attempts: int, now: datetime, told_at: datetime) -> datetime | None:
-    """When to try again after so many attempts: at the next evaluation, then ever later; None = a day is enough."""
-    if (now - told_at).total_seconds() >= _GIVE_UP_SECONDS:
-        return None
-    wait = 0.0 if attempts <= 1 else min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(attempts - 2, 10))
-    return now + timedelta(seconds=wait)
+    lines, in_time = _courier(urls, messages, deadline_seconds)
+    answers = {answer["channel"]: answer for answer in map(json.loads, lines.splitlines())}
+    silent = f"did not answer within {deadline_seconds:g} s" if not in_time else "made Apprise fail"
+    return {channel: _outcome(channel, answers.get(channel.number), silent) for channel in messages}
 
 
 def _scheme(url: SecretStr) -> str:
@@ -75,7 +61,10 @@ def _scheme(url: SecretStr) -> str:
     return match.group(1).lower() if match else "no scheme"
 
 
-def _courier(urls: Sequence[SecretStr], messages: Mapping[Channel, Message], deadline_seconds: float) -> str:
+def _courier(
+    urls: Sequence[SecretStr], messages: Mapping[Channel, Message], deadline_seconds: float
+) -> tuple[str, bool]:
+    """What the courier printed, and whether it ended by itself."""
     order = {
         "deadline_seconds": deadline_seconds,
         "channels": {
@@ -91,21 +80,20 @@ def _courier(urls: Sequence[SecretStr], messages: Mapping[Channel, Message], dea
         text=True,
     ) as courier:
         try:
-            return courier.communicate(json.dumps(order), timeout=deadline_seconds)[0]
+            return courier.communicate(json.dumps(order), timeout=deadline_seconds)[0], True
         except subprocess.TimeoutExpired:
             courier.kill()
-            return courier.communicate()[0]
+            return courier.communicate()[0], False
         except BaseException:
             courier.kill()
             raise
 
 
-def _answers(lines: str) -> Iterator[tuple[int, Outcome]]:
-    for line in lines.splitlines():
-        answer = json.loads(line)
-        if answer["taken"]:
-            yield answer["channel"], Outcome(True)
-        elif answer["known"]:
-            yield answer["channel"], Outcome(False, "did not take the message.")
-        else:
-            yield answer["channel"], Outcome(False, "is no URL that Apprise knows: mend alerts.channels.")
+def _outcome(channel: Channel, answer: Mapping[str, Any] | None, silent: str) -> Outcome:
+    if answer is None:
+        return Outcome(sent=False, detail=f"{channel} {silent}.")
+    if answer["taken"]:
+        return Outcome(sent=True)
+    if not answer["known"]:
+        return Outcome(sent=False, detail=f"{channel} has no URL that Apprise knows: mend alerts.channels.")
+    return Outcome(sent=False, detail=f"{channel} did not take the message.")

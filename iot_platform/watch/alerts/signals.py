@@ -44,6 +44,12 @@ def lag_signal(group: str, seconds: float, at: datetime) -> Signal:
     return Signal("lag", LAG_SECONDS, group, "info", f"{seconds:,.0f} s behind", at, seconds)
 
 
+def check_signal(check: str, subject: str, status: str, text: str, at: datetime) -> Signal:
+    """The verdict of a data check: pass, warn or error."""
+    levels: dict[str, Level] = {"pass": "ok", "warn": "warn", "error": "error"}
+    return Signal("check", check, subject, levels[status], text, at)
+
+
 def severity(level: Level) -> int:
     return LEVELS.index(level)
 

@@ -14,6 +14,7 @@ Mood = Literal["success", "warning", "failure"]  # Apprise's words
 _WORDS = {"fired": "FIRING", "reminded": "STILL FIRING", "resolved": "RESOLVED"}
 _MOODS: tuple[Mood, ...] = ("success", "warning", "failure")
 _LONGEST_SUBJECT_CHARACTERS = 200
+_MOST_IN_A_MESSAGE = 20
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -47,14 +48,23 @@ def body_of(notice: Notice) -> str:
 
 
 def message_of(notices: Sequence[Notice], instance: str) -> Message:
-    """One message for all notices of an evaluation; what fires comes first."""
-    ordered = sorted(notices, key=lambda notice: notice.event == "resolved")
+    """One message for all that a channel is to get; what fires comes first, and no reminder that is out of date."""
+    ordered = sorted(_worth_telling(notices), key=lambda notice: notice.event == "resolved")
     mood = max((_mood(notice) for notice in ordered), key=_MOODS.index)
     sender = f"Installation {instance}."
     if len(ordered) == 1:
         return Message(subject_of(ordered[0]), f"{body_of(ordered[0])}\n\n{sender}", mood)
-    parts = [f"{subject_of(notice)}\n{body_of(notice)}" for notice in ordered]
+    parts = [f"{subject_of(notice)}\n{body_of(notice)}" for notice in ordered[:_MOST_IN_A_MESSAGE]]
+    if len(ordered) > len(parts):
+        parts.append(f"And {len(ordered) - len(parts)} more: see `iot-platform alerts list`.")
     return Message(_shared_subject(ordered), "\n\n".join([*parts, sender]), mood)
+
+
+def trial(instance: str, now: datetime) -> Message:
+    """A message that shows that a channel works."""
+    return Message(
+        f"[TEST] alerts of installation {instance}", f"A test, sent at {moment(now)}. Alerts come here.", "success"
+    )
 
 
 def sentence(incident: Incident) -> str:
@@ -82,6 +92,16 @@ def shortened(text: str, characters: int) -> str:
     """On one line, and no longer than `characters`."""
     line = " ".join(text.split())
     return line if len(line) <= characters else line[: characters - 1] + "…"
+
+
+def _worth_telling(notices: Sequence[Notice]) -> list[Notice]:
+    """Without the reminders after which the same incident has more to tell."""
+    last = {(notice.incident.key, notice.incident.since): position for position, notice in enumerate(notices)}
+    return [
+        notice
+        for position, notice in enumerate(notices)
+        if notice.event != "reminded" or last[notice.incident.key, notice.incident.since] == position
+    ]
 
 
 def _mood(notice: Notice) -> Mood:
