@@ -23,18 +23,20 @@ def alerts_list(
     as_json: JsonOption = False,
 ) -> None:
     """What fires now, and the last notices with what became of each."""
-    from iot_platform.pipeline.alerting import firing_alerts, recent  # noqa: PLC0415 - DuckDB takes half a second
+    from iot_platform.pipeline.alerting import evaluated_at, firing_alerts, recent  # noqa: PLC0415 - DuckDB takes half a second
 
     settings = prepared_settings()
-    firing, notices = firing_alerts(settings), recent(settings, limit)
+    at, firing, notices = evaluated_at(settings), firing_alerts(settings), recent(settings, limit)
     if as_json:
-        print_json({"firing": firing, "notices": notices})
+        print_json({"evaluated_at": at.isoformat() if at else None, "firing": firing, "notices": notices})
         return
     for alert in firing:
         out.print(f"{alert['level']}: {alert['text']}", style="red", markup=False, soft_wrap=True)
         out.print(f"  since {alert['since']}. {alert['what_to_do']}", markup=False, soft_wrap=True)
-    if not firing:
-        out.print("Nothing fires.")
+    if at is None:
+        out.print("Alerts were never evaluated here: `iot-platform up` starts what does it.", markup=False)
+    elif not firing:
+        out.print(f"Nothing fires, as of {at:%Y-%m-%d %H:%M:%S} UTC.")
     if notices:
         rows = [[row["at"][:19], row["text"], row["outcome"].replace("_", " "), row["detail"]] for row in notices]
         out.print(table("Told", ["at (UTC)", "notice", "outcome", "why"], rows))

@@ -32,7 +32,7 @@ from iot_platform.watch.alerts.shown import firing_row, notice_row
 from iot_platform.watch.alerts.signals import Signal
 from iot_platform.watch.alerts.texts import Message, message_of, subject_of, trial
 
-__all__ = ["Delivered", "Evaluation", "Signal", "evaluate", "firing_alerts", "recent", "try_channels"]
+__all__ = ["Delivered", "Evaluation", "Signal", "evaluate", "evaluated_at", "firing_alerts", "recent", "try_channels"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Evaluation:
 
 def evaluate(settings: Settings, clock: Clock, signals: Iterable[Signal], unknown: Collection[str] = ()) -> Evaluation:
     """One evaluation. `unknown` names what could not be observed: `lag`, `check/freshness`,
-    `lag/seconds_behind/loader-iot_data`; everything else that gives no signal is well.
+    `lag/seconds_behind/loader-iot_data`; everything else that gives no signal is well. So an observer of one kind
+    names the other kinds in `unknown`: `set(KINDS) - {"lag"}`.
 
     Raises SettingsError for malformed rules, AlreadyRunningError when another process evaluates.
     """
@@ -66,12 +67,14 @@ def evaluate(settings: Settings, clock: Clock, signals: Iterable[Signal], unknow
 
 def firing_alerts(settings: Settings) -> list[dict[str, Any]]:
     """What fires, as the last evaluation left it: one `firing_row` an incident. Blocks nobody."""
-    try:
-        document = json.loads(_firing_path(settings).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    firing: list[dict[str, Any]] = document["firing"]
+    firing: list[dict[str, Any]] = _read_firing(settings)["firing"]
     return firing
+
+
+def evaluated_at(settings: Settings) -> datetime | None:
+    """When the last evaluation was: what `firing_alerts` says is as old as that. None before the first."""
+    at = _read_firing(settings)["at"]
+    return datetime.fromisoformat(at) if at else None
 
 
 def recent(settings: Settings, limit: int = 50) -> list[dict[str, Any]]:
@@ -162,6 +165,14 @@ def _outcomes(settings: Settings, due: Sequence[Due]) -> dict[Channel, Outcome]:
 
 def _firing_path(settings: Settings) -> Path:
     return settings.alert_book_path.with_name("firing.json")
+
+
+def _read_firing(settings: Settings) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(_firing_path(settings).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {"at": None, "firing": []}
+    return document
 
 
 def _write_firing(settings: Settings, firing: Iterable[Incident], now: datetime) -> None:

@@ -21,7 +21,7 @@ from iot_platform.clock import ManualClock
 from iot_platform.errors import AlreadyRunningError, SettingsError, WarehouseBusyError
 from iot_platform.faultpoints import InjectedFaultError
 from iot_platform.lifecycle import lease
-from iot_platform.pipeline.alerting import Evaluation, evaluate, firing_alerts, recent
+from iot_platform.pipeline.alerting import Evaluation, evaluate, evaluated_at, firing_alerts, recent
 from iot_platform.settings import AlertSettings, DagsterSettings, Settings, load_settings
 from iot_platform.warehouse import alert_book
 from iot_platform.watch.alerts.signals import Signal
@@ -84,6 +84,7 @@ def test_without_a_channel_it_is_kept_and_shown_as_not_sent(installed: Installed
     (delivered,) = evaluate(settings, clock, [dead_letters(clock)]).notices
     assert delivered.outcome == "not_sent"
     (firing,) = firing_alerts(settings)
+    assert evaluated_at(settings) == clock.now()
     assert firing["text"] == "dead letters of iot_data: 12.4 % in the last hour"
     (row,) = recent(settings)
     assert (row["outcome"], row["detail"]) == ("not_sent", "No channel is configured: set alerts.channels.")
@@ -350,5 +351,5 @@ def test_no_secret_of_a_channel_is_kept_or_shown_anywhere(
 
 def test_nothing_fires_and_nothing_was_told_before_the_first_evaluation(installed: Installed) -> None:
     settings = installed()
-    assert (firing_alerts(settings), recent(settings)) == ([], [])
+    assert (firing_alerts(settings), recent(settings), evaluated_at(settings)) == ([], [], None)
     assert not settings.state_dir.joinpath("alerts").exists()

@@ -35,11 +35,14 @@ def alerts(settings: Settings, *arguments: str, **more: str) -> subprocess.Compl
 
 
 def test_list_says_what_fires_and_what_became_of_the_notice(own: Settings) -> None:
-    assert alerts(own, "list").stdout == "Nothing fires.\n"
+    assert alerts(own, "list").stdout.startswith("Alerts were never evaluated here")
     clock = SystemClock()
+    evaluate(own, clock, [])
+    assert alerts(own, "list").stdout.startswith("Nothing fires, as of 20")
     lost = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
     evaluate(own, clock, [lost])
     document = json.loads(alerts(own, "list", "--json").stdout)
+    assert document["evaluated_at"] >= lost.at.isoformat()
     assert [one["text"] for one in document["firing"]] == ["readings of iot_data unaccounted for: 3 readings"]
     assert [one["outcome"] for one in document["notices"]] == ["not_sent"]
     shown = alerts(own, "list").stdout

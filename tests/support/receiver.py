@@ -22,8 +22,8 @@ class Receiver:
     bodies: list[str] = field(default_factory=list)
     _release: threading.Event = field(default_factory=threading.Event)
 
-    def url(self, scheme: str = "json") -> SecretStr:
-        return SecretStr(f"{scheme}://user:{SECRET}@127.0.0.1:{self.port}/{SECRET}?+X-Token={SECRET}")
+    def url(self, scheme: str = "json", more: str = "") -> SecretStr:
+        return SecretStr(f"{scheme}://user:{SECRET}@127.0.0.1:{self.port}/{SECRET}?+X-Token={SECRET}{more}")
 
     @property
     def messages(self) -> list[dict[str, Any]]:

@@ -34,8 +34,14 @@ def main() -> None:
 def _carry(number: int, parcel: dict[str, str]) -> None:
     service = apprise.Apprise(asset=apprise.AppriseAsset(storage_mode="memory"))
     known = service.add(parcel["url"])
+    for plugin in service:
+        if plugin.overflow_mode is apprise.OverflowMode.UPSTREAM:  # unless the URL or the plugin says otherwise
+            plugin.overflow_mode = apprise.OverflowMode.SPLIT  # a service refuses what is too long for it
     taken = known and service.notify(
-        title=parcel["subject"], body=parcel["body"], notify_type=apprise.NotifyType(parcel["mood"])
+        title=parcel["subject"],
+        body=parcel["body"],
+        notify_type=apprise.NotifyType(parcel["mood"]),
+        body_format=apprise.NotifyFormat.TEXT,  # so that names with _ or < reach services that take markup unharmed
     )
     # One write, so that lines of two threads do not mix.
     sys.stdout.write(json.dumps({"channel": number, "known": bool(known), "taken": bool(taken)}) + "\n")

@@ -14,6 +14,7 @@ Mood = Literal["success", "warning", "failure"]  # Apprise's words
 _WORDS = {"fired": "FIRING", "reminded": "STILL FIRING", "resolved": "RESOLVED"}
 _MOODS: tuple[Mood, ...] = ("success", "warning", "failure")
 _LONGEST_SUBJECT_CHARACTERS = 200
+_LONGEST_FIGURE_CHARACTERS = 600
 _MOST_IN_A_MESSAGE = 20
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
