@@ -1,0 +1,65 @@
+"""Lag and audits kept as rows: every snapshot for two days, then the worst of each hour; nothing for ever."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from iot_platform.settings import Settings, load_settings
+from iot_platform.warehouse.connection import open_warehouse
+from iot_platform.warehouse.retention import remove_before
+from iot_platform.warehouse.snapshots import LagRow, add_lag_snapshot, add_ledger_audit
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(state_dir=tmp_path)
+
+
+def row(partition: int, seconds: float) -> LagRow:
+    return LagRow("loader-s", "validated_s", partition, None, 10, 11, 10, seconds)
+
+
+def test_old_snapshots_are_thinned_to_the_worst_of_each_hour_and_partition(settings: Settings) -> None:
+    moments = [START + timedelta(minutes=20 * number) for number in range(3 * 60)]
+    with open_warehouse(settings) as connection:
+        for number, moment in enumerate(moments):
+            add_lag_snapshot(connection, moment, [row(0, number % 3), row(1, 0)])
+        kept = connection.execute(
+            "SELECT taken_at, seconds FROM lag_snapshots WHERE partition = 0 ORDER BY taken_at"
+        ).fetchall()
+    thinned_before = datetime(2026, 1, 1, 11, tzinfo=UTC)  # two days before the hour of the last snapshot
+    old = [(moment, seconds) for moment, seconds in kept if moment < thinned_before]
+    assert [moment.hour for moment, _ in old] == list(range(11))
+    assert all(seconds == 2 for _, seconds in old)
+    assert [moment for moment, _ in kept if moment >= thinned_before] == [m for m in moments if m >= thinned_before]
+
+
+def test_a_snapshot_holds_what_was_measured(settings: Settings) -> None:
+    with open_warehouse(settings) as connection:
+        add_lag_snapshot(connection, START, [row(2, 1.5)])
+        add_lag_snapshot(connection, START, [])
+        (found,) = connection.execute("FROM lag_snapshots").fetchall()
+    assert found == (START, "loader-s", "validated_s", 2, None, 10, 11, 10, 1.5)
+
+
+def test_retention_removes_what_marts_tell_of_days_gone(settings: Settings) -> None:
+    audit = {
+        "stream": "s", "raw": 1, "valid": 1, "repaired": 0, "dead": 0, "duplicates": 0, "in_flight": 0,
+        "loaded": {"valid": 1, "dead": 0}, "unaccounted": 0, "findings": [],
+    }  # fmt: skip
+    with open_warehouse(settings) as connection:
+        for day in (1, 2, 3):
+            moment = datetime(2026, 1, day, 23, 59, tzinfo=UTC)
+            add_lag_snapshot(connection, moment, [row(0, 0)])
+            add_ledger_audit(connection, moment, audit)
+            hour = moment.replace(minute=0)
+            connection.execute("INSERT INTO null_rates VALUES ('s', ?, 'unit', '(all)', '(all)', 1, 0, 0)", [hour])
+            connection.execute("INSERT INTO duplicate_rates VALUES ('s', ?, '(all)', 0, 1, 0)", [hour])
+        remove_before(connection, date(2026, 1, 3))
+        for table in ("lag_snapshots", "ledger_audits", "null_rates", "duplicate_rates"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchall() == [(1,)], table
