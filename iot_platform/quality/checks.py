@@ -51,7 +51,7 @@ _ALL = (
     Check("freshness", "readings", "How old the newest reading of each flowing stream is.", judges.freshness),
     Check(
         "unaccounted",
-        "ledger_audits",
+        "ledger_audit",
         "Whether the newest audit could account for every record of every stream.",
         judges.unaccounted,
     ),

@@ -83,7 +83,7 @@ _STORED = (
         stored=True,
     ),
     Mart(
-        "ledger_audits",
+        "ledger_audit",
         "The books of each stream: raw = valid + dead + duplicates + in flight, and the rows there are. Anything "
         "unaccounted is a loss or a double: its findings say where.",
         (),

@@ -11,7 +11,7 @@ import duckdb
 SMALL_TABLES = (
     "ledger", "sensors", "topic_offsets", "load_ranges",
     "dlq_summary", "sensor_quality", "null_rates", "duplicate_rates", "dlq_samples", "silent_sensors",
-    "lag_snapshots", "ledger_audits", "mart_state",
+    "lag_snapshots", "ledger_audit", "mart_state",
 )  # fmt: skip
 """Tables that a catalogue holds as a whole: they grow with partitions, sensors and hours, not with readings."""
 

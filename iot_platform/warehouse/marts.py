@@ -74,7 +74,7 @@ def built_load(connection: Connection, mart: str) -> int:
 def touched_hours(connection: Connection, mart: str, sources: Sequence[str]) -> list[datetime]:
     """Hours (UTC) of `sources` that a build of the mart would change: those loaded since, and those still due."""
     loaded = [
-        f"SELECT date_trunc('hour', {_HOUR_OF[table]}) AS hour FROM {table} WHERE load_id > $after"  # noqa: S608
+        f"SELECT time_bucket(INTERVAL 1 HOUR, {_HOUR_OF[table]}) AS hour FROM {table} WHERE load_id > $after"  # noqa: S608
         for table in sources
     ]
     rows = connection.execute(

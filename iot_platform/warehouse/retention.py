@@ -14,7 +14,7 @@ _MARTS = {
     "duplicate_rates": "hour",
     "dlq_samples": "loaded_at",
     "lag_snapshots": "taken_at",
-    "ledger_audits": "taken_at",
+    "ledger_audit": "taken_at",
 }
 """Tables made for reading, each with the column that says how old a row is; silent_sensors is small and made anew."""
 

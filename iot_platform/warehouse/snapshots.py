@@ -69,7 +69,7 @@ def add_ledger_audit(connection: Connection, taken_at: datetime, statement: Mapp
     counts = [statement[name] for name in ("raw", "valid", "repaired", "dead", "duplicates", "in_flight")]
     loaded = statement["loaded"]
     connection.execute(
-        "INSERT INTO ledger_audits VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ledger_audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             taken_at, statement["stream"], *counts, loaded["valid"], loaded["dead"], statement["unaccounted"],
             json.dumps(list(statement["findings"])),

@@ -1,7 +1,7 @@
 -- The newest reading of each stream within 24 hours, and in how many hours there were any: what came in fewer than 3 is
 -- a burst, such as a file that was replayed, and nobody expects more of it.
 SELECT stream, max(accepted_at) AS newest, epoch($now) - epoch(max(accepted_at)) AS seconds,
-       count(DISTINCT date_trunc('hour', accepted_at)) AS hours
+       count(DISTINCT time_bucket(INTERVAL 1 HOUR, accepted_at)) AS hours
 FROM readings
 WHERE accepted_at > $now - INTERVAL 24 HOUR AND accepted_at <= $now + INTERVAL 5 MINUTE
 GROUP BY stream

@@ -6,7 +6,7 @@ advice AS (
     SELECT unnest($advice, recursive := true)
 ),
 dead AS (
-    SELECT stream, date_trunc('hour', accepted_at) AS hour, accepted_at, sensor_id, partition, kafka_offset, reasons,
+    SELECT stream, time_bucket(INTERVAL 1 HOUR, accepted_at) AS hour, accepted_at, sensor_id, partition, kafka_offset, reasons,
            -- What a dead record says of itself may be anything: only types that the catalogue knows are taken over.
            TRY(json_extract_string(decode(value), '$.sensor_type')) AS claimed_type
     FROM dead_letters
@@ -20,7 +20,7 @@ each_reason AS (
 records AS (
     SELECT stream, hour, sum(records)::BIGINT AS records
     FROM (
-        SELECT stream, date_trunc('hour', accepted_at) AS hour, count(*) AS records
+        SELECT stream, time_bucket(INTERVAL 1 HOUR, accepted_at) AS hour, count(*) AS records
         FROM readings
         WHERE accepted_at >= $from AND accepted_at < $to
         GROUP BY ALL

@@ -3,7 +3,7 @@
 WITH dropped AS (
     SELECT stream, hour, repeat.key AS sensor_id, sum(repeat.value)::BIGINT AS duplicates
     FROM (
-        SELECT stream, date_trunc('hour', first_at) AS hour,
+        SELECT stream, time_bucket(INTERVAL 1 HOUR, first_at) AS hour,
                unnest(map_entries(duplicates_by_sensor::MAP(VARCHAR, BIGINT))) AS repeat
         FROM ledger
         WHERE first_at >= $from AND first_at < $to AND duplicates > 0
@@ -11,7 +11,7 @@ WITH dropped AS (
     GROUP BY ALL
 ),
 valid AS (
-    SELECT stream, date_trunc('hour', accepted_at) AS hour, sensor_id, count(*) AS valid
+    SELECT stream, time_bucket(INTERVAL 1 HOUR, accepted_at) AS hour, sensor_id, count(*) AS valid
     FROM readings
     WHERE accepted_at >= $from AND accepted_at < $to
     GROUP BY ALL

@@ -4,7 +4,7 @@
 -- By sensor, by location and for the stream, in hours in which there was a null; for the stream in every hour, so that
 -- a rate of 0 can be told from an hour without readings. `readings` counts all of the sensor, location or stream.
 WITH sensors AS (
-    SELECT stream, date_trunc('hour', accepted_at) AS hour, sensor_id,
+    SELECT stream, time_bucket(INTERVAL 1 HOUR, accepted_at) AS hour, sensor_id,
            arg_max(location, (accepted_at, partition, kafka_offset)) AS location,
            count(*) AS readings,
            {
@@ -22,7 +22,7 @@ fields AS (
     SELECT unnest($fields) AS field
 ),
 dead AS (
-    SELECT stream, date_trunc('hour', accepted_at) AS hour, coalesce(sensor_id, '(none)') AS sensor_id,
+    SELECT stream, time_bucket(INTERVAL 1 HOUR, accepted_at) AS hour, coalesce(sensor_id, '(none)') AS sensor_id,
            unnest(from_json(reasons, '[{"code": "VARCHAR", "field": "VARCHAR"}]')) AS reason
     FROM dead_letters
     WHERE accepted_at >= $from AND accepted_at < $to AND list_contains(codes, 'null_critical')

@@ -22,10 +22,10 @@ records AS (
     WHERE accepted_at >= $from AND accepted_at < $to
 ),
 spaced AS (
-    SELECT records.* EXCLUDE (sensor_type, claimed_type), date_trunc('hour', accepted_at) AS hour,
+    SELECT records.* EXCLUDE (sensor_type, claimed_type), time_bucket(INTERVAL 1 HOUR, accepted_at) AS hour,
            coalesce(records.sensor_type, kinds.sensor_type) AS sensor_type,
            epoch(accepted_at) - epoch(lag(accepted_at) OVER (
-               PARTITION BY records.stream, sensor_id, date_trunc('hour', accepted_at) ORDER BY accepted_at
+               PARTITION BY records.stream, sensor_id, time_bucket(INTERVAL 1 HOUR, accepted_at) ORDER BY accepted_at
            )) AS gap_seconds
     FROM records
     LEFT JOIN kinds ON kinds.stream = records.stream AND kinds.sensor_type = claimed_type
@@ -45,7 +45,7 @@ seen AS (
 dropped AS (
     SELECT stream, hour, repeat.key AS sensor_id, sum(repeat.value)::BIGINT AS duplicates
     FROM (
-        SELECT stream, date_trunc('hour', first_at) AS hour,
+        SELECT stream, time_bucket(INTERVAL 1 HOUR, first_at) AS hour,
                unnest(map_entries(duplicates_by_sensor::MAP(VARCHAR, BIGINT))) AS repeat
         FROM ledger
         WHERE first_at >= $from AND first_at < $to AND duplicates > 0

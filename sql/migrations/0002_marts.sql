@@ -107,7 +107,7 @@ CREATE TABLE lag_snapshots (
     seconds        DOUBLE NOT NULL       -- age of the oldest that waits
 );
 
-CREATE TABLE ledger_audits (
+CREATE TABLE ledger_audit (
     taken_at     TIMESTAMPTZ NOT NULL,
     stream       VARCHAR NOT NULL,
     raw          BIGINT NOT NULL,

@@ -61,5 +61,5 @@ def test_retention_removes_what_marts_tell_of_days_gone(settings: Settings) -> N
             connection.execute("INSERT INTO null_rates VALUES ('s', ?, 'unit', '(all)', '(all)', 1, 0, 0)", [hour])
             connection.execute("INSERT INTO duplicate_rates VALUES ('s', ?, '(all)', 0, 1, 0)", [hour])
         remove_before(connection, date(2026, 1, 3))
-        for table in ("lag_snapshots", "ledger_audits", "null_rates", "duplicate_rates"):
+        for table in ("lag_snapshots", "ledger_audit", "null_rates", "duplicate_rates"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchall() == [(1,)], table
