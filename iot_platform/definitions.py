@@ -4,11 +4,42 @@ from __future__ import annotations
 
 import dagster as dg
 
+from iot_platform.orchestration.assets.accounting import accounting_assets
+from iot_platform.orchestration.assets.lineage import topic_specs
+from iot_platform.orchestration.assets.marts import mart_assets
+from iot_platform.orchestration.assets.warehouse import load_asset, readers_copy
+from iot_platform.orchestration.automation import (
+    cycle_job,
+    hourly_partitions,
+    keep_loading,
+    upkeep,
+    upkeep_schedule,
+)
+from iot_platform.orchestration.checks import checks
 from iot_platform.orchestration.streams.keeper import keep_streams_running
 from iot_platform.orchestration.streams.ops import producer, validator
+from iot_platform.orchestration.watching import watch_sensor
+from iot_platform.settings import load_settings
+from iot_platform.supervision.dagster_home import first_hour
+from iot_platform.warehouse.schema import described_tables
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Everything in the UI."""
-    return dg.Definitions(jobs=[validator, producer], sensors=[keep_streams_running])
+    """Everything in the UI; the streams and their intervals are those of the settings as they are now."""
+    settings, columns = load_settings(), described_tables()
+    partitions = hourly_partitions(first_hour(settings))
+    cycle = cycle_job(partitions)
+    return dg.Definitions(
+        assets=[
+            *topic_specs(settings),
+            load_asset(settings, columns),
+            *mart_assets(partitions, columns),
+            *accounting_assets(settings, columns),
+            readers_copy,
+        ],
+        asset_checks=[checks],
+        jobs=[validator, producer, cycle, upkeep],
+        sensors=[keep_streams_running, keep_loading(cycle), watch_sensor(settings)],
+        schedules=[upkeep_schedule],
+    )

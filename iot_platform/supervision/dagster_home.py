@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from string import Template
@@ -53,6 +54,17 @@ def write_home(settings: Settings) -> None:
     for template in TEMPLATES.glob("*.yaml"):
         text = Template(template.read_text(encoding="utf-8")).substitute(values)
         write_atomically(settings.dagster_home / template.name, text)
+
+
+def first_hour(settings: Settings) -> datetime:
+    """The hour (UTC) in which this installation first started: where its hourly partitions begin."""
+    path = settings.dagster_home / "first_hour"
+    try:
+        return datetime.fromisoformat(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        write_atomically(path, hour.isoformat())
+        return hour
 
 
 def command(settings: Settings, process: DagsterProcess) -> list[str]:

@@ -4,7 +4,7 @@ The work is the very code that `iot-platform validate` and `produce` run. Kafka'
 interrupt during a resource's set-up may be lost. No RetryPolicy: it would apply to interrupts too.
 """
 
-# No `from __future__ import annotations` where there are ops with a configuration: Dagster reads the annotations.
+# No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
 import os
 from collections.abc import Callable

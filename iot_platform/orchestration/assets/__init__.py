@@ -1,0 +1,1 @@
+"""What people see in the catalogue: from the sources through Kafka to the marts and the copy for readers."""

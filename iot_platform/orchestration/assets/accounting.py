@@ -1,0 +1,77 @@
+"""What is asked of Kafka and kept in the warehouse: lag, and the books of each stream."""
+
+# No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
+
+import dagster as dg
+
+from iot_platform.clock import SystemClock
+from iot_platform.contract.topology import Topology
+from iot_platform.errors import PlatformError
+from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, column_schema, figures, table_preview
+from iot_platform.quality.tables import MARTS
+from iot_platform.settings import Settings, load_settings
+
+
+def accounting_assets(settings: Settings, columns: dict[str, list[tuple[str, str]]]) -> list[dg.AssetsDefinition]:
+    """lag_snapshots and ledger_audit."""
+    topologies = [Topology(stream) for stream in settings.streams]
+
+    @dg.asset(
+        deps=[dg.AssetKey(topology.raw) for topology in topologies],
+        group_name=Group.ACCOUNTING,
+        kinds={"kafka", "duckdb"},
+        owners=[OWNER],
+        pool=POOL,
+        description=MARTS["lag_snapshots"].description,
+        metadata={"dagster/column_schema": column_schema(columns["lag_snapshots"]), "table": "lag_snapshots"},
+    )
+    def lag_snapshots() -> dg.MaterializeResult[None]:
+        """Ask Kafka how far each group is behind, and keep the answer."""
+        return _lag_snapshots(load_settings())
+
+    @dg.asset(
+        deps=["readings", "dead_letters", *[dg.AssetKey(topology.ledger) for topology in topologies]],
+        group_name=Group.ACCOUNTING,
+        kinds={"kafka", "duckdb"},
+        owners=[OWNER],
+        pool=POOL,
+        description=MARTS["ledger_audit"].description,
+        metadata={"dagster/column_schema": column_schema(columns["ledger_audit"]), "table": "ledger_audit"},
+    )
+    def ledger_audit(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        """Balance the books of every stream, and keep the statement."""
+        return _ledger_audit(context, load_settings())
+
+    return [lag_snapshots, ledger_audit]
+
+
+def _lag_snapshots(settings: Settings) -> dg.MaterializeResult[None]:
+    from iot_platform.pipeline.snapshots import take_lag_snapshot  # noqa: PLC0415 - DuckDB takes a moment
+
+    try:
+        groups = take_lag_snapshot(settings, SystemClock())
+    except PlatformError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    rows = [
+        {"group": group.group, "messages": group.messages, "seconds behind": round(group.seconds, 1)}
+        for group in groups
+    ]
+    lags = {f"{row['group']}: seconds behind": row["seconds behind"] for row in rows}
+    messages = {f"{row['group']}: messages": row["messages"] for row in rows}
+    return dg.MaterializeResult(metadata={**figures({**lags, **messages}), "groups": table_preview(rows)})  # type: ignore[dict-item]
+
+
+def _ledger_audit(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
+    from iot_platform.pipeline.snapshots import keep_audits  # noqa: PLC0415 - DuckDB takes a moment
+
+    try:
+        statements = keep_audits(settings, SystemClock())
+    except PlatformError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    for statement in statements:
+        for finding in statement.findings:
+            context.log.error(f"{statement.stream}: {finding.text} {finding.next_step}")
+    names = ("stream", "raw", "valid", "repaired", "dead", "duplicates", "in_flight", "unaccounted")
+    rows = [{name: getattr(statement, name) for name in names} for statement in statements]
+    unaccounted = {f"{statement.stream}: unaccounted": statement.unaccounted for statement in statements}
+    return dg.MaterializeResult(metadata={**figures(unaccounted), "books": table_preview(rows)})

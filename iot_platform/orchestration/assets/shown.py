@@ -1,0 +1,58 @@
+"""How assets describe themselves: the same groups, owner and metadata everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+OWNER = "team:data-platform"
+POOL = "duckdb"
+"""DuckDB lets one process write: every op that opens the warehouse is in this pool of one."""
+
+Cell = str | int | float | bool | None
+
+
+class Group:
+    """Groups of the lineage, from source to report."""
+
+    SOURCE = "source"
+    STREAM = "stream"
+    WAREHOUSE = "warehouse"
+    QUALITY = "quality"
+    ACCOUNTING = "accounting"
+    READERS = "readers"
+
+
+def table_preview(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
+    """A table that the UI draws. Its cells may be text, numbers, booleans or nothing."""
+    columns = list(rows[0]) if rows else ["nothing"]
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord({name: _cell(row[name]) for name in columns}) for row in rows],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name, _kind(rows, name)) for name in columns]),
+    )
+
+
+def _cell(value: Any) -> Cell:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)
+
+
+def _kind(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    kinds = {type(row[name]) for row in rows if row[name] is not None}
+    if kinds and kinds <= {int, float}:
+        return "float" if float in kinds else "int"
+    return "bool" if kinds == {bool} else "string"
+
+
+def column_schema(columns: Iterable[tuple[str, str]]) -> dg.TableSchema:
+    """Name and DuckDB type of each column."""
+    return dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in columns])
+
+
+def figures(values: Mapping[str, float | int]) -> dict[str, float | int]:
+    """Numbers under stable keys: the UI draws each over time. NaN and infinity it cannot draw."""
+    return {name: value for name, value in values.items() if value == value and abs(value) != float("inf")}  # noqa: PLR0124

@@ -1,0 +1,124 @@
+"""What is wrong now, gathered for the alerts: streams, lag, Kafka, disk, and the newest verdicts of the checks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from iot_platform.clock import Clock
+from iot_platform.errors import PlatformError
+from iot_platform.orchestration.streams.keeper import slot_facts
+from iot_platform.quality.checks import CHECKS
+from iot_platform.settings import Settings
+from iot_platform.stream.clients import Clients
+from iot_platform.stream.offsets import GroupFigures, group_lag
+from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, is_held, read_desired
+from iot_platform.supervision.status import read_heartbeats
+from iot_platform.watch.alerts import signals as names
+from iot_platform.watch.alerts.signals import Level, Signal, check_signal, lag_signal
+
+_LEAST_FREE_BYTES = 2_000_000_000
+_FAILURES_THAT_MATTER = 3
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One look at everything. `unknown` names what could not be asked; `processes` are stream, role and figures."""
+
+    groups: list[GroupFigures]
+    signals: list[Signal]
+    unknown: frozenset[str]
+    processes: list[tuple[str, str, dict[str, float]]]
+
+
+def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> Observed:
+    """Ask everybody, once."""
+    now, desired = clock.now(), read_desired(settings)
+    groups, kafka, unknown = _lag(settings, clock, now)
+    found = [
+        *kafka,
+        *[lag_signal(group.group, group.seconds, now) for group in groups],
+        *_slots(instance, settings, desired, now),
+        *_disk(settings, now),
+        *_verdicts(instance, now),
+    ]
+    return Observed(groups, found, frozenset(unknown), list(_processes(settings, clock)))
+
+
+def _lag(settings: Settings, clock: Clock, now: datetime) -> tuple[list[GroupFigures], list[Signal], set[str]]:
+    clients = Clients(settings)
+    try:
+        return [group for stream in settings.streams for group in group_lag(clients, stream, clock)], [], set()
+    except PlatformError as error:
+        signal = Signal("platform", names.KAFKA_UNREACHABLE, settings.bootstrap_servers, "error", error.message, now)
+        return [], [signal], {"lag"}
+
+
+def _slots(instance: dg.DagsterInstance, settings: Settings, desired: Desired, now: datetime) -> Iterator[Signal]:
+    if desired.draining is not Draining.NOTHING:
+        return
+    for slot in all_slots(settings, desired):
+        if slot.name in desired.held:
+            why = desired.held[slot.name].why
+            yield Signal("stream", names.STREAM_STOPPED, slot.name, "info", f"{slot.name} is off: {why}.", now)
+        elif not is_held(slot.lease_path(settings)):
+            yield _down(instance, settings, slot, now)
+
+
+def _down(instance: dg.DagsterInstance, settings: Settings, slot: Slot, now: datetime) -> Signal:
+    """A slot that should run and does not; failing when its last runs all failed."""
+    ended = [run for run in slot_facts(instance, settings, slot).runs if run.ended_at is not None]
+    failures = next((nth for nth, run in enumerate(ended) if run.status is not dg.DagsterRunStatus.FAILURE), len(ended))
+    name, level = names.STREAM_NOT_RUNNING, "error"
+    text = f"{slot.name} should run and does not."
+    if failures >= _FAILURES_THAT_MATTER:
+        name, text = names.STREAM_FAILING, f"{slot.name} failed {failures} times in a row."
+    return Signal("stream", name, slot.name, _level(level), text, now)
+
+
+def _disk(settings: Settings, now: datetime) -> Iterator[Signal]:
+    free = shutil.disk_usage(settings.state_dir).free
+    if free < _LEAST_FREE_BYTES:
+        text = f"{free / 1e9:.1f} GB are left on the disk of {settings.state_dir}."
+        yield Signal("platform", names.DISK_LOW, str(settings.state_dir), "warn", text, now)
+
+
+def _verdicts(instance: dg.DagsterInstance, now: datetime) -> Iterator[Signal]:
+    """The newest verdict of each check. A red check leaves its run green, so nobody else tells of it."""
+    keys = {name: dg.AssetCheckKey(dg.AssetKey(check.table), name) for name, check in CHECKS.items()}
+    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys.values()))
+    for name, key in keys.items():
+        event = records[key].event if key in records else None
+        evaluation = event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
+        if evaluation is None:
+            continue
+        status = "pass" if evaluation.passed else evaluation.severity.value.lower()
+        yield check_signal(name, key.asset_key.to_user_string(), status, evaluation.description or "", now)
+
+
+def _processes(settings: Settings, clock: Clock) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """What the streams' processes have done since they started, summed over the slots of a role."""
+    beats = read_heartbeats(settings.heartbeat_dir, clock)
+    slots = [slot for slot in all_slots(settings, read_desired(settings)) if slot.name in beats]
+    for stream in settings.streams:
+        for role, shown in ((Role.VALIDATOR, _VALIDATOR), (Role.PRODUCER, _PRODUCER)):
+            mine = [beats[slot.name] for slot in slots if (slot.role, slot.stream) == (role, stream)]
+            if mine:
+                yield stream, role.value, {"running": float(len(mine)), **_summed(mine, shown)}
+
+
+_VALIDATOR = ("valid", "dead", "duplicates", "aborts")
+_PRODUCER = ("born", "acknowledged", "spooled", "refused")
+
+
+def _summed(beats: list[dict[str, Any]], shown: tuple[str, ...]) -> Mapping[str, float]:
+    return {name: float(sum(beat.get(name, 0) for beat in beats)) for name in shown}
+
+
+def _level(text: str) -> Level:
+    return "error" if text == "error" else "warn"
