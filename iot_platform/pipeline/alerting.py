@@ -108,15 +108,14 @@ def _record(
     after: dict[Key, Incident],
     notices: Sequence[Notice],
 ) -> list[Delivered]:
-    """Step 1; the notices that go nowhere. Writes only where something changed."""
+    """Step 1; the notices that go nowhere."""
     channels = channels_of(settings.alerts.channels)
     goes_to = {position: channels_for(notice, channels) for position, notice in enumerate(notices)}
     resolved = [notice.incident for notice in notices if notice.event == "resolved"]
     changed = [incident for key, incident in after.items() if memory.get(key) != incident]
     forgotten = sorted(memory.keys() - after.keys() - {incident.key for incident in resolved})
-    if changed or resolved or forgotten:
-        rows = [asdict(incident) for incident in (*resolved, *changed)]
-        book.record(forgotten, rows, [_kept(notice, goes_to[position]) for position, notice in enumerate(notices)])
+    rows = [asdict(incident) for incident in (*resolved, *changed)]
+    book.record(forgotten, rows, [_kept(notice, goes_to[position]) for position, notice in enumerate(notices)])
     return nowhere(notices, goes_to)
 
 

@@ -141,9 +141,11 @@ def test_only_the_channel_that_failed_is_tried_again(
         (first,) = fire(settings, clock).notices
         assert (first.outcome, first.detail) == ("failed", "Channel 2 (json) did not take the message.")
         other.does = "take"
-        (second,) = evaluate(settings, clock, [dead_letters(clock)]).notices
-        assert second.outcome == "sent"
-        assert (len(receiver.messages), len(other.messages)) == (1, 1)
+        lost = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
+        notices = evaluate(settings, clock, [dead_letters(clock), lost]).notices
+        assert [delivered.outcome for delivered in notices] == ["sent", "sent"]
+        assert receiver.subjects[1:] == ["[FIRING] readings of iot_data unaccounted for: 3 readings"]
+        assert other.subjects == ["[2 FIRING] dead letters of iot_data, readings of iot_data unaccounted for"]
 
 
 def test_after_a_day_a_notice_is_given_up_and_stays_in_the_book_as_failed(

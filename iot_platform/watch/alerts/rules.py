@@ -36,7 +36,7 @@ class Rule:
     title: str
     what_to_do: str
     above: float | None = None
-    not_these: frozenset[str] = frozenset()  # of ALL_OTHERS: what other rules of the kind name
+    not_these: frozenset[str] = frozenset()  # of ALL_OTHERS: what other rules of the kind name, and but_not
 
     def matches(self, signal: Signal) -> bool:
         """Whether this signal, as it is now, is what the rule looks for."""
@@ -69,6 +69,7 @@ class _RuleTable(msgspec.Struct, forbid_unknown_fields=True):
     title: str
     what_to_do: str
     above: float | None = None
+    but_not: list[str] = msgspec.field(default_factory=list)
 
 
 class _RulesFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -120,6 +121,8 @@ def _mistakes(tables: Sequence[_RuleTable]) -> Iterator[str]:
 def _mistakes_of(table: _RuleTable) -> Iterator[str]:
     if not table.signals or (ALL_OTHERS in table.signals and len(table.signals) > 1):
         yield f'signals must be names, or "{ALL_OTHERS}" alone'
+    if table.but_not and ALL_OTHERS not in table.signals:
+        yield f'but_not goes with signals = ["{ALL_OTHERS}"] only'
     if not 0 <= table.for_seconds < float("inf"):
         yield "for_seconds must be 0 or more"
     if not 0 <= table.resolve_after_seconds < float("inf"):
@@ -161,5 +164,5 @@ def _rule(table: _RuleTable, tables: Sequence[_RuleTable]) -> Rule:
         title=table.title,
         what_to_do=table.what_to_do,
         above=table.above,
-        not_these=frozenset(others - {ALL_OTHERS}),
+        not_these=frozenset({*others, *table.but_not} - {ALL_OTHERS}),
     )

@@ -11,6 +11,7 @@ import typer
 
 from iot_platform.cli.main import app
 from iot_platform.errors import SettingsError
+from iot_platform.quality.checks import CHECKS
 from iot_platform.settings import Settings
 from iot_platform.watch.alerts import signals
 from iot_platform.watch.alerts.rules import Rule, load_rules
@@ -49,6 +50,7 @@ def meant(rules: tuple[Rule, ...], given: Signal) -> list[str]:
         (signal("check", "unaccounted"), ["unaccounted"]),
         (signal("check", "a_check_of_tomorrow"), ["other_check"]),
         (signal("check", "a_check_of_tomorrow", "warn"), []),
+        (signal("check", "lag"), []),  # the rules of kind lag tell of it
         (signal("platform", "dead_letter_share"), ["other_platform"]),  # a name counts within its kind
         (signal("stream", signals.STREAM_NOT_RUNNING, "warn"), ["stream_down"]),
         (signal("stream", signals.STREAM_FAILING), ["stream_down"]),
@@ -72,6 +74,12 @@ def test_a_rule_for_all_others_has_an_incident_for_each_of_them() -> None:
     first, second = signal("check", "first"), signal("check", "second")
     assert other.subject_of(first) != other.subject_of(second)
     assert other.title_for(first) == "check first of iot_data"
+
+
+def test_every_check_there_is_has_a_rule() -> None:
+    for name in set(CHECKS) - {"lag"}:
+        assert meant(load_rules(), signal("check", name)) != []
+        assert meant(load_rules(), signal("check", name)) != ["other_check"]
 
 
 def test_what_to_do_names_commands_and_settings_that_there_are() -> None:
@@ -112,6 +120,7 @@ def test_another_file_takes_the_place_of_the_built_in_rules(tmp_path: Path) -> N
         (("cooldown_seconds = inf", "cooldown_seconds = nan"), "cooldown_seconds must be above 0"),
         (('["freshness"]', "[]"), 'signals must be names, or "*" alone'),
         (('["freshness"]', '["*", "lag"]'), 'signals must be names, or "*" alone'),
+        (('["freshness"]', '["freshness"]\nbut_not = ["lag"]'), 'but_not goes with signals = ["*"] only'),
         (("{name} of {subject}", "{value}"), "title may hold {subject} and {name}"),
         (("{name} of {subject}", "{subject.__class__}"), "title may hold {subject} and {name}"),
         (("{name} of {subject}", "{subject:9999999999}"), "title may hold {subject} and {name}"),
