@@ -1,7 +1,8 @@
 """The reader's copy: Parquet segments by day of loading, and one DuckDB file with views over them.
 
 A publication writes only rows loaded since the last, as new segments; small ones are merged by size (`segments.py`),
-so both its cost and the number of files stay small whatever the history. In this order:
+so both its cost and the number of files stay small whatever the history. Hourly marts are segments of one week each,
+written again when a build changed the week. In this order:
 
     1  segments      files that nothing names yet: a crash leaves orphans, which the next publication removes
     2  catalogue     written under another name and renamed into place: who has the old one open goes on reading it
@@ -20,10 +21,11 @@ from typing import Any
 from iot_platform.clock import Clock
 from iot_platform.faultpoints import faultpoint
 from iot_platform.pipeline.manifest import Manifest, read_manifest, write_manifest
-from iot_platform.pipeline.segments import Segment, due_merges, merged
+from iot_platform.pipeline.segments import Segment, due_merges, merged, version_of, versioned
 from iot_platform.settings import Settings
 from iot_platform.warehouse.connection import open_warehouse
 from iot_platform.warehouse.copies import (
+    copy_part,
     copy_rows,
     load_moment,
     merge_segments,
@@ -32,6 +34,7 @@ from iot_platform.warehouse.copies import (
     newest_load,
     write_catalogue,
 )
+from iot_platform.warehouse.mart_parts import PARTED, read_parts
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ class Publisher:
                 manifest = manifest.emptied(self._grace_ends())
             if always or newest > manifest.last_load or manifest.last_load == 0 or not self._catalogue.exists():
                 manifest = self._merged(connection, self._extended(connection, manifest, newest))
+                manifest = self._with_marts(connection, manifest)
                 faultpoint("publish.after_segments")
                 self._replace_catalogue(connection, manifest)
                 faultpoint("publish.after_catalogue")
@@ -84,9 +88,11 @@ class Publisher:
         self._swept = True
 
     def remove_before(self, day: date) -> None:
-        """Let go of the segments of earlier days; their files stay for the grace time."""
+        """Let go of the segments of earlier days; their files stay for the grace time. Marts go with the next copy."""
         manifest = self._known()
-        old = [segment.path for segment in manifest.segments if segment.day < day.isoformat()]
+        old = [
+            segment.path for segment in manifest.segments if segment.table in TABLES and segment.day < day.isoformat()
+        ]
         if not old:
             return
         manifest = manifest.without(old, self._grace_ends())
@@ -125,8 +131,21 @@ class Publisher:
         moment = load_moment(connection, newest)
         return replace(manifest, segments=(*manifest.segments, *added), last_load=newest, last_loaded_at=moment)
 
+    def _with_marts(self, connection: Any, manifest: Manifest) -> Manifest:
+        """With a segment of each week of the hourly marts, of the version that the warehouse has."""
+        parts = {(part.mart, part.week, part.version): part for part in read_parts(connection)}
+        known = {(one.table, one.day, version_of(one)): one for one in manifest.segments if one.table in PARTED}
+        manifest = manifest.without([known[key].path for key in known.keys() - parts.keys()], self._grace_ends())
+        added = []
+        for key in sorted(parts.keys() - known.keys()):
+            segment = versioned(*key)
+            rows = copy_part(connection, parts[key], self._file(segment))
+            added.append(replace(segment, rows=rows))
+        return replace(manifest, segments=(*manifest.segments, *added))
+
     def _merged(self, connection: Any, manifest: Manifest) -> Manifest:
-        for group in due_merges(manifest.segments, self._clock.now().date().isoformat()):
+        hot = [segment for segment in manifest.segments if segment.table in TABLES]
+        for group in due_merges(hot, self._clock.now().date().isoformat()):
             whole = merged(group)
             merge_segments(connection, [self._file(segment) for segment in group], self._file(whole))
             manifest = manifest.without([segment.path for segment in group], self._grace_ends())
@@ -136,7 +155,7 @@ class Publisher:
     def _replace_catalogue(self, connection: Any, manifest: Manifest) -> None:
         files = {
             table: [self._directory / segment.path for segment in manifest.segments if segment.table == table]
-            for table in TABLES
+            for table in (*TABLES, *PARTED)
         }
         temporary = self._directory / f".{CATALOGUE}.tmp"
         self._directory.mkdir(parents=True, exist_ok=True)

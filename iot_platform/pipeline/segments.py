@@ -17,7 +17,7 @@ LARGE_ROWS = 1_048_576  # some 40 MB of Parquet: readers gain nothing from large
 
 @dataclass(frozen=True)
 class Segment:
-    """One Parquet file of rows of one table that were loaded on one day (UTC).
+    """One Parquet file of rows of one table that were loaded on one day (UTC), or of a week of a mart, by its Monday.
 
     Its name never comes back, not even when load numbers do after a restore: readers may still have the old file open.
     """
@@ -50,3 +50,15 @@ def due_merges(segments: Iterable[Segment], today: str) -> list[list[Segment]]:
 def merged(group: list[Segment]) -> Segment:
     """The segment that takes the place of `group`."""
     return Segment(group[0].table, group[0].day, sum(segment.rows for segment in group))
+
+
+def versioned(table: str, day: str, version: str) -> Segment:
+    """A segment of rows that are written as a whole each time; its name begins with their version.
+
+    The rest of it is new each time: the same version may be written again after a crash.
+    """
+    return Segment(table, day, 0, f"{version}-{uuid.uuid4().hex}")
+
+
+def version_of(segment: Segment) -> str:
+    return segment.name.partition("-")[0]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import duckdb
 
+from iot_platform.warehouse.mart_parts import Part, rows_of
+
 SMALL_TABLES = (
     "ledger", "sensors", "topic_offsets", "load_ranges",
-    "dlq_summary", "sensor_quality", "null_rates", "duplicate_rates", "dlq_samples", "silent_sensors",
-    "lag_snapshots", "ledger_audit", "mart_state",
+    "dlq_samples", "silent_sensors", "lag_snapshots", "ledger_audit", "mart_state",
 )  # fmt: skip
 """Tables that a catalogue holds as a whole: they grow with partitions, sensors and hours, not with readings."""
 
@@ -56,6 +57,16 @@ def copy_rows(connection: duckdb.DuckDBPyConnection, table: str, after_load: int
         "(FORMAT parquet, COMPRESSION zstd)"
     )
     temporary.replace(target)
+
+
+def copy_part(connection: duckdb.DuckDBPyConnection, part: Part, target: Path) -> int:
+    """The rows of one week of an hourly mart into a new Parquet file; how many there are."""
+    temporary = target.with_suffix(".tmp")
+    (rows,) = connection.execute(
+        f"COPY ({rows_of(part)}) TO {_literal(temporary)} (FORMAT parquet, COMPRESSION zstd)"
+    ).fetchone() or (0,)
+    temporary.replace(target)
+    return int(rows)
 
 
 def merge_segments(connection: duckdb.DuckDBPyConnection, sources: Sequence[Path], target: Path) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 
 import duckdb
 
+from iot_platform.warehouse.mart_parts import renew_parts
+
 Connection = duckdb.DuckDBPyConnection
 
 NEVER_BUILT = -1
@@ -27,7 +29,7 @@ _SQL_COMMENT = re.compile(r"--[^\n]*")
 
 @dataclass(frozen=True)
 class Change:
-    """What a build did: rows that were written, and how many of them were not there before in the same form."""
+    """What a build did: rows there are now where it built, and how many came or went; 0: all was so before."""
 
     written: int
     changed: int
@@ -104,9 +106,9 @@ def build_hours(
     """Put the rows of `select` for hours from `hours[0]` to before `hours[1]` in place of those there are."""
     bounds = {"from": hours[0], "to": hours[1]}
     with transaction(connection):
-        change = _replace(
-            connection, table, select, {**named, **bounds}, (f"{table}.hour >= $from AND {table}.hour < $to", bounds)
-        )
+        change = _replace(connection, table, select, {**named, **bounds}, ("hour >= $from AND hour < $to", bounds))
+        if change.changed:
+            renew_parts(connection, table, *hours)
         connection.execute(
             "DELETE FROM mart_due WHERE mart = $mart AND hour >= $from AND hour < $to", {"mart": table, **bounds}
         )
@@ -145,8 +147,9 @@ def _replace(
     names = ", ".join(name for name, _ in columns_of(connection, table))
     before, after = f"SELECT {names} FROM {table} WHERE {where}", f"SELECT {names} FROM built"  # noqa: S608
     try:
-        changed = _count(connection, f"{after} EXCEPT ALL {before}", bounds)
-        if changed or _count(connection, f"{before} EXCEPT ALL {after}", bounds):
+        came = _count(connection, f"{after} EXCEPT ALL {before}", bounds)
+        changed = max(came, _count(connection, f"{before} EXCEPT ALL {after}", bounds))
+        if changed:
             connection.execute(f"DELETE FROM {table} WHERE {where}", dict(bounds))  # noqa: S608
             connection.execute(f"INSERT INTO {table} BY NAME FROM built")
         return Change(count_rows(connection, "built"), changed)

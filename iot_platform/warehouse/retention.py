@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 
 import duckdb
 
+from iot_platform.warehouse.mart_parts import PARTED, renew_parts
+
 TABLES = ("readings", "dead_letters")
+_BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _MARTS = {
     "dlq_summary": "hour",
     "sensor_quality": "hour",
@@ -25,7 +28,8 @@ def remove_before(connection: duckdb.DuckDBPyConnection, day: date) -> int:
     try:
         removed = sum(_remove(connection, table, "loaded_at", day) for table in TABLES)
         for mart, column in _MARTS.items():
-            _remove(connection, mart, column, day)
+            if _remove(connection, mart, column, day) and mart in PARTED:
+                renew_parts(connection, mart, _BEGINNING, datetime.combine(day, time(), UTC))
         connection.execute("UPDATE load_ranges SET removed = true WHERE loaded_on < ? AND NOT removed", [day])
     except BaseException:
         connection.rollback()

@@ -16,7 +16,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def chosen(tmp_path: Path) -> Settings:
     return load_settings(state_dir=tmp_path)
 
 
@@ -24,9 +24,9 @@ def row(partition: int, seconds: float) -> LagRow:
     return LagRow("loader-s", "validated_s", partition, None, 10, 11, 10, seconds)
 
 
-def test_old_snapshots_are_thinned_to_the_worst_of_each_hour_and_partition(settings: Settings) -> None:
+def test_old_snapshots_are_thinned_to_the_worst_of_each_hour_and_partition(chosen: Settings) -> None:
     moments = [START + timedelta(minutes=20 * number) for number in range(3 * 60)]
-    with open_warehouse(settings) as connection:
+    with open_warehouse(chosen) as connection:
         for number, moment in enumerate(moments):
             add_lag_snapshot(connection, moment, [row(0, number % 3), row(1, 0)])
         kept = connection.execute(
@@ -39,20 +39,20 @@ def test_old_snapshots_are_thinned_to_the_worst_of_each_hour_and_partition(setti
     assert [moment for moment, _ in kept if moment >= thinned_before] == [m for m in moments if m >= thinned_before]
 
 
-def test_a_snapshot_holds_what_was_measured(settings: Settings) -> None:
-    with open_warehouse(settings) as connection:
+def test_a_snapshot_holds_what_was_measured(chosen: Settings) -> None:
+    with open_warehouse(chosen) as connection:
         add_lag_snapshot(connection, START, [row(2, 1.5)])
         add_lag_snapshot(connection, START, [])
         (found,) = connection.execute("FROM lag_snapshots").fetchall()
     assert found == (START, "loader-s", "validated_s", 2, None, 10, 11, 10, 1.5)
 
 
-def test_retention_removes_what_marts_tell_of_days_gone(settings: Settings) -> None:
+def test_retention_removes_what_marts_tell_of_days_gone(chosen: Settings) -> None:
     audit = {
         "stream": "s", "raw": 1, "valid": 1, "repaired": 0, "dead": 0, "duplicates": 0, "in_flight": 0,
         "loaded": {"valid": 1, "dead": 0}, "unaccounted": 0, "findings": [],
     }  # fmt: skip
-    with open_warehouse(settings) as connection:
+    with open_warehouse(chosen) as connection:
         for day in (1, 2, 3):
             moment = datetime(2026, 1, day, 23, 59, tzinfo=UTC)
             add_lag_snapshot(connection, moment, [row(0, 0)])
