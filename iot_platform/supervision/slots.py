@@ -69,7 +69,7 @@ class Desired:
     held: Mapping[str, Hold] = field(default_factory=dict)
     """By slot's name."""
     released: Mapping[str, str] = field(default_factory=dict)
-    """By slot's name, when it was last started by hand (RFC 3339): what was stopped before counts no more."""
+    """By slot's name, when it was last started by hand (RFC 3339): runs that are older count no more."""
 
     def lets_run(self, slot: Slot, *, held: bool = True) -> bool:
         """Whether the slot's process may run; with `held=False`, whether it may when nobody holds it."""

@@ -94,7 +94,7 @@ def _decide_slot(facts: SlotFacts, released: Mapping[str, str], now: datetime) -
     if facts.leased:
         return None  # a worker that outlived its run is about to stop: the next one would end at its lease
     since = released.get(facts.slot.name)
-    ended = [run for run in facts.runs if since is None or run.created_at > datetime.fromisoformat(since)]
+    ended = [run for run in facts.runs if since is None or run.created_at >= datetime.fromisoformat(since)]
     if ended and ended[0].status is Status.CANCELED:
         return Hold(facts.slot, ended[0].run_id)
     failures = next((nth for nth, run in enumerate(ended) if run.status is not Status.FAILURE), len(ended))

@@ -14,7 +14,7 @@ import dagster as dg
 
 from iot_platform.clock import Clock, SystemClock
 from iot_platform.errors import PlatformError
-from iot_platform.lifecycle import Heartbeat
+from iot_platform.lifecycle import Heartbeat, lease
 from iot_platform.orchestration.streams.stopping import Reason, RunState, RunStop, StopPolicy
 from iot_platform.orchestration.streams.summaries import TellingHeartbeat
 from iot_platform.settings import Settings, load_settings
@@ -69,7 +69,7 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
     by_hand = SLOT_TAG not in context.run.tags
     clock = SystemClock()
     if by_hand:
-        _take_by_hand(context, settings, slot, clock)
+        _take_by_hand(context, settings, slot)
     stop = RunStop(
         StopPolicy(settings.dagster.recycle_hours * 3600),
         clock,
@@ -96,11 +96,21 @@ def _is_wanted(settings: Settings, slot: Slot, *, by_hand: bool) -> bool:
     return desired.lets_run(slot) and (by_hand or slot in all_slots(settings, desired))
 
 
-def _take_by_hand(context: dg.OpExecutionContext, settings: Settings, slot: Slot, clock: Clock) -> None:
-    """A person launched this run: whatever held the slot back is over."""
+def _take_by_hand(context: dg.OpExecutionContext, settings: Settings, slot: Slot) -> None:
+    """A person launched this run: whatever held the slot back is over, from the moment at which the run was made.
+
+    A slot that runs is left as it is, and this run is none of its runs.
+    """
     if not read_desired(settings).lets_run(slot, held=False):
         raise dg.Failure("The platform is drained. Start it again with `iot-platform up`.", allow_retries=False)
-    change_desired(settings, lambda desired: desired.release(slot, clock.now()))
+    try:
+        with lease(slot.lease_path(settings), slot.name):
+            pass
+    except PlatformError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    record = context.instance.get_run_record_by_id(context.run_id)
+    assert record is not None
+    change_desired(settings, lambda desired: desired.release(slot, record.create_timestamp))
     context.instance.add_run_tags(context.run_id, {SLOT_TAG: slot.name})
 
 
