@@ -185,6 +185,14 @@ def test_information_is_kept_and_shown_and_never_sent(
     assert receiver.bodies == []
 
 
+def test_what_was_well_before_it_fired_is_forgotten(installed: Installed, clock: ManualClock) -> None:
+    settings = installed()
+    for signals in ([dead_letters(clock)], [], [dead_letters(clock)]):
+        evaluation = evaluate(settings, clock, signals)
+        clock.advance(60)
+    assert evaluation.firing == ()
+
+
 @pytest.mark.parametrize("point", ["alerts.recorded", "alerts.sent"])
 def test_a_crash_loses_no_notice_and_fires_nothing_twice(
     installed: Installed, clock: ManualClock, receiver: Receiver, point: str
@@ -288,6 +296,7 @@ def test_a_damaged_book_is_set_aside_and_what_is_wrong_fires_again(
     with caplog.at_level(logging.ERROR):
         assert fire(settings, clock).notices[0].notice.event == "fired"
     assert "is damaged: kept as alerts.duckdb.damaged, and begun anew" in caplog.text
+    assert settings.alert_book_path.with_name("alerts.duckdb.damaged").read_bytes() == b"\x00" * 20_000
 
 
 def test_what_was_over_long_ago_is_removed_and_what_fires_stays(tmp_path: Path, clock: ManualClock) -> None:

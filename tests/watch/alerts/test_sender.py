@@ -70,6 +70,14 @@ def test_a_channel_that_hangs_delays_no_longer_than_the_deadline_and_no_other_ch
     assert took_seconds < 8.0
 
 
+def test_where_apprise_itself_fails_it_is_told_without_its_words(capfd: pytest.CaptureFixture[str]) -> None:
+    urls = [SecretStr(f"json://user:{SECRET}@127.0.0.1")]
+    (channel,) = channels_of(urls)
+    odd = Message("s", "b", "no mood")  # type: ignore[arg-type]
+    assert send(urls, {channel: odd})[channel].detail == "Channel 1 (json) made Apprise fail."
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
 def test_nothing_to_say_starts_nothing() -> None:
     assert send([SecretStr("json://127.0.0.1")], {}) == {}
 
