@@ -9,6 +9,7 @@ import typer
 from iot_platform.cli.common import JsonOption, err, out, prepared_settings, print_json, table
 from iot_platform.clock import SystemClock
 from iot_platform.errors import SettingsError
+from iot_platform.pipeline.firing import evaluated_at, firing_alerts
 
 alerts = typer.Typer(help="What fires, and who was told.", no_args_is_help=True)
 
@@ -23,7 +24,7 @@ def alerts_list(
     as_json: JsonOption = False,
 ) -> None:
     """What fires now, and the last notices with what became of each."""
-    from iot_platform.pipeline.alerting import evaluated_at, firing_alerts, recent  # noqa: PLC0415 - DuckDB takes half a second
+    from iot_platform.pipeline.alerting import recent  # noqa: PLC0415 - DuckDB takes half a second
 
     settings = prepared_settings()
     at, firing, notices = evaluated_at(settings), firing_alerts(settings), recent(settings, limit)

@@ -20,10 +20,11 @@ from iot_platform.stream.offsets import GroupFigures, group_lag
 from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, is_held, read_desired
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.watch.alerts import signals as names
-from iot_platform.watch.alerts.signals import Level, Signal, check_signal, lag_signal
+from iot_platform.watch.alerts.signals import Signal, check_signal, lag_signal
 
 _LEAST_FREE_BYTES = 2_000_000_000
 _FAILURES_THAT_MATTER = 3
+_ALL_STREAMS = "all streams"
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,18 @@ class Observed:
 def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> Observed:
     """Ask everybody, once."""
     now, desired = clock.now(), read_desired(settings)
+    beats = read_heartbeats(settings.heartbeat_dir, clock)
     groups, kafka, unknown = _lag(settings, clock, now)
+    verdicts, unjudged = _verdicts(instance, now)
     found = [
         *kafka,
         *[lag_signal(group.group, group.seconds, now) for group in groups],
         *_slots(instance, settings, desired, now),
         *_disk(settings, now),
-        *_verdicts(instance, now),
+        *_locked(settings, beats, now),
+        *verdicts,
     ]
-    return Observed(groups, found, frozenset(unknown), list(_processes(settings, clock)))
+    return Observed(groups, found, frozenset(unknown | unjudged), list(_processes(settings, beats)))
 
 
 def _lag(settings: Settings, clock: Clock, now: datetime) -> tuple[list[GroupFigures], list[Signal], set[str]]:
@@ -74,11 +78,11 @@ def _down(instance: dg.DagsterInstance, settings: Settings, slot: Slot, now: dat
     """A slot that should run and does not; failing when its last runs all failed."""
     ended = [run for run in slot_facts(instance, settings, slot).runs if run.ended_at is not None]
     failures = next((nth for nth, run in enumerate(ended) if run.status is not dg.DagsterRunStatus.FAILURE), len(ended))
-    name, level = names.STREAM_NOT_RUNNING, "error"
-    text = f"{slot.name} should run and does not."
     if failures >= _FAILURES_THAT_MATTER:
-        name, text = names.STREAM_FAILING, f"{slot.name} failed {failures} times in a row."
-    return Signal("stream", name, slot.name, _level(level), text, now)
+        text = f"{slot.name} failed {failures} times in a row."
+        return Signal("stream", names.STREAM_FAILING, slot.name, "error", text, now)
+    text = f"{slot.name} should run and does not."
+    return Signal("stream", names.STREAM_NOT_RUNNING, slot.name, "error", text, now)
 
 
 def _disk(settings: Settings, now: datetime) -> Iterator[Signal]:
@@ -88,22 +92,34 @@ def _disk(settings: Settings, now: datetime) -> Iterator[Signal]:
         yield Signal("platform", names.DISK_LOW, str(settings.state_dir), "warn", text, now)
 
 
-def _verdicts(instance: dg.DagsterInstance, now: datetime) -> Iterator[Signal]:
-    """The newest verdict of each check. A red check leaves its run green, so nobody else tells of it."""
+def _verdicts(instance: dg.DagsterInstance, now: datetime) -> tuple[list[Signal], set[str]]:
+    """The newest verdict of each check, and those without one, such as while it is judged anew.
+
+    A red check leaves its run green, so nobody else tells of it.
+    """
     keys = {name: dg.AssetCheckKey(dg.AssetKey(check.table), name) for name, check in CHECKS.items()}
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys.values()))
+    found, unknown = [], set()
     for name, key in keys.items():
         event = records[key].event if key in records else None
         evaluation = event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
         if evaluation is None:
+            unknown.add(f"check/{name}")
             continue
         status = "pass" if evaluation.passed else evaluation.severity.value.lower()
-        yield check_signal(name, key.asset_key.to_user_string(), status, evaluation.description or "", now)
+        found.append(check_signal(name, _ALL_STREAMS, status, evaluation.description or "", now))
+    return found, unknown
 
 
-def _processes(settings: Settings, clock: Clock) -> Iterator[tuple[str, str, dict[str, float]]]:
+def _locked(settings: Settings, beats: Mapping[str, Any], now: datetime) -> Iterator[Signal]:
+    """The loader says in its heartbeat when it waits for the warehouse; no second process is to try it."""
+    error = str(beats.get("loader", {}).get("last_error", ""))
+    if str(settings.warehouse_path) in error:
+        yield Signal("platform", names.WAREHOUSE_LOCKED, "warehouse", "error", error, now)
+
+
+def _processes(settings: Settings, beats: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, float]]]:
     """What the streams' processes have done since they started, summed over the slots of a role."""
-    beats = read_heartbeats(settings.heartbeat_dir, clock)
     slots = [slot for slot in all_slots(settings, read_desired(settings)) if slot.name in beats]
     for stream in settings.streams:
         for role, shown in ((Role.VALIDATOR, _VALIDATOR), (Role.PRODUCER, _PRODUCER)):
@@ -118,7 +134,3 @@ _PRODUCER = ("born", "acknowledged", "spooled", "refused")
 
 def _summed(beats: list[dict[str, Any]], shown: tuple[str, ...]) -> Mapping[str, float]:
     return {name: float(sum(beat.get(name, 0) for beat in beats)) for name in shown}
-
-
-def _level(text: str) -> Level:
-    return "error" if text == "error" else "warn"

@@ -10,29 +10,28 @@ One evaluation, in this order, so that a crash at any point loses no notice (it 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from iot_platform.clock import Clock
 from iot_platform.faultpoints import faultpoint
-from iot_platform.lifecycle import lease, write_atomically
+from iot_platform.lifecycle import lease
+from iot_platform.pipeline.firing import write_firing
 from iot_platform.settings import Settings
 from iot_platform.warehouse.alert_book import AlertBook, NewNotice, Row, open_alert_book
 from iot_platform.watch.alerts.delivery import Delivered, Due, channels_for, delivered, nowhere, settled
 from iot_platform.watch.alerts.lifecycle import Incident, Key, Notice, advance
 from iot_platform.watch.alerts.rules import load_rules
 from iot_platform.watch.alerts.sender import Channel, Outcome, channels_of, send
-from iot_platform.watch.alerts.shown import firing_row, notice_row
+from iot_platform.watch.alerts.shown import notice_row
 from iot_platform.watch.alerts.signals import Signal
 from iot_platform.watch.alerts.texts import Message, message_of, subject_of, trial
 
-__all__ = ["Delivered", "Evaluation", "Signal", "evaluate", "evaluated_at", "firing_alerts", "recent", "try_channels"]
+__all__ = ["Delivered", "Evaluation", "Signal", "evaluate", "recent", "try_channels"]
 
 
 @dataclass(frozen=True)
@@ -60,21 +59,9 @@ def evaluate(settings: Settings, clock: Clock, signals: Iterable[Signal], unknow
             book.remove_before(now - timedelta(days=settings.dagster.retention_days))
             due = [_due(row) for row in book.due(now)]
         firing = tuple(incident for incident in after.values() if incident.fired_at is not None)
-        _write_firing(settings, firing, now)
+        write_firing(settings, firing, now)
         faultpoint("alerts.recorded")
         return Evaluation(firing, (*unsent, *_deliver(settings, clock, due)))
-
-
-def firing_alerts(settings: Settings) -> list[dict[str, Any]]:
-    """What fires, as the last evaluation left it: one `firing_row` an incident. Blocks nobody."""
-    firing: list[dict[str, Any]] = _read_firing(settings)["firing"]
-    return firing
-
-
-def evaluated_at(settings: Settings) -> datetime | None:
-    """When the last evaluation was: what `firing_alerts` says is as old as that. None before the first."""
-    at = _read_firing(settings)["at"]
-    return datetime.fromisoformat(at) if at else None
 
 
 def recent(settings: Settings, limit: int = 50) -> list[dict[str, Any]]:
@@ -160,20 +147,3 @@ def _outcomes(settings: Settings, due: Sequence[Due]) -> dict[Channel, Outcome]:
         else:
             gone[channel] = Outcome(sent=False, detail=f"{channel} is no longer in alerts.channels.", again=False)
     return {**gone, **send(urls, messages)}
-
-
-def _firing_path(settings: Settings) -> Path:
-    return settings.alert_book_path.with_name("firing.json")
-
-
-def _read_firing(settings: Settings) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads(_firing_path(settings).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {"at": None, "firing": []}
-    return document
-
-
-def _write_firing(settings: Settings, firing: Iterable[Incident], now: datetime) -> None:
-    rows = [firing_row(incident) for incident in firing]
-    write_atomically(_firing_path(settings), json.dumps({"at": now.isoformat(), "firing": rows}))

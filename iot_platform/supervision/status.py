@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from iot_platform.clock import Clock
 from iot_platform.errors import PlatformError
+from iot_platform.pipeline.firing import evaluated_at, firing_alerts
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import group_lag
@@ -25,6 +26,7 @@ from iot_platform.watch.lag import seconds_behind, total_messages
 log = logging.getLogger(__name__)
 
 _HEARTBEAT_STALE_SECONDS = 10.0
+_EVALUATIONS_MISSED = 4
 _REACHABLE_SECONDS = 2.0
 
 
@@ -44,7 +46,7 @@ def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
         "lag": lag or {"messages": None, "seconds": None},
         "spool": _spool(settings),
         "disk": {"state_bytes": directory_bytes(settings.state_dir)},
-        "alerts": _alerts(settings, beats, lag is not None),
+        "alerts": _alerts(settings, beats, lag is not None, clock),
         "processes": _processes(settings),
         "heartbeats": beats,
     }
@@ -154,8 +156,21 @@ def _spool(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _alerts(settings: Settings, beats: Mapping[str, Mapping[str, Any]], kafka_reachable: bool) -> list[dict[str, str]]:
-    alerts = []
+def _raised(settings: Settings, clock: Clock) -> Iterator[dict[str, Any]]:
+    """What the alert rules raised; and that nobody evaluates them, for then their silence says nothing."""
+    yield from firing_alerts(settings)
+    at = evaluated_at(settings)
+    if at is not None and Supervisor(settings).pid() is not None:
+        age_seconds = (clock.now() - at).total_seconds()
+        if age_seconds > _EVALUATIONS_MISSED * settings.dagster.watch_interval_seconds:
+            text = f"Alerts have not been evaluated for {age_seconds:.0f} s; see {settings.log_dir / 'daemon.log'}."
+            yield {"what": "alerts_not_evaluated", "text": text}
+
+
+def _alerts(
+    settings: Settings, beats: Mapping[str, Mapping[str, Any]], kafka_reachable: bool, clock: Clock
+) -> list[dict[str, Any]]:
+    alerts = [*_raised(settings, clock)] if settings.dagster.enabled else []
     if not kafka_reachable:
         alerts.append({"what": "kafka_unreachable", "text": f"Kafka does not answer at {settings.bootstrap_servers}."})
     for state in Supervisor(settings).states():

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from iot_platform.broker.node import LocalBroker
 from iot_platform.broker.ports import free_port
-from iot_platform.settings import FleetSettings, KafkaSettings, Settings, StreamSettings, load_settings
+from iot_platform.settings import DagsterSettings, FleetSettings, KafkaSettings, Settings, StreamSettings, load_settings
 from iot_platform.supervision.supervisor import Supervisor
 from tests.faults.journal import Verdict, compare, read_promise
 from tests.support.processes import command
@@ -58,6 +58,7 @@ def proof_settings(directory: Path, plan: Plan) -> Settings:
         kafka=KafkaSettings(broker_port=free_port(), controller_port=free_port()),
         streams={STREAM: StreamSettings()},
         fleet=FleetSettings(rate=plan.rate, journal=directory / "journal.ndjson"),
+        dagster=DagsterSettings(enabled=False),
     )
 
 
@@ -71,6 +72,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "IOT_STREAMS": json.dumps({STREAM: {}}),
         "IOT_FLEET__RATE": str(settings.fleet.rate),
         "IOT_FLEET__JOURNAL": str(settings.fleet.journal),
+        "IOT_DAGSTER__ENABLED": "false",
     }
 
 

@@ -21,7 +21,8 @@ from iot_platform.clock import ManualClock
 from iot_platform.errors import AlreadyRunningError, SettingsError, WarehouseBusyError
 from iot_platform.faultpoints import InjectedFaultError
 from iot_platform.lifecycle import lease
-from iot_platform.pipeline.alerting import Evaluation, evaluate, evaluated_at, firing_alerts, recent
+from iot_platform.pipeline.alerting import Evaluation, evaluate, recent
+from iot_platform.pipeline.firing import evaluated_at, firing_alerts
 from iot_platform.settings import AlertSettings, DagsterSettings, Settings, load_settings
 from iot_platform.warehouse import alert_book
 from iot_platform.watch.alerts.signals import Signal

@@ -12,21 +12,23 @@ from typing import Any
 import psutil
 
 from iot_platform.broker.ports import free_port
-from iot_platform.settings import KafkaSettings, Settings, load_settings
+from iot_platform.settings import DagsterSettings, KafkaSettings, Settings, load_settings
 from tests.support.processes import command
 
 
 @dataclass
 class Installation:
-    """`more` are further settings as environment variables."""
+    """`more` are further settings as environment variables; without `dagster` the supervisor runs the streams."""
 
     directory: Path
     more: dict[str, str] = field(default_factory=dict)
+    dagster: bool = False
 
     def __post_init__(self) -> None:
         self.settings: Settings = load_settings(
             state_dir=self.directory / "state",
             kafka=KafkaSettings(broker_port=free_port(), controller_port=free_port(), heap_mb=384),
+            dagster=DagsterSettings(enabled=self.dagster, ui_port=free_port(), code_server_port=free_port()),
         )
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("IOT_")},
@@ -35,6 +37,9 @@ class Installation:
             "IOT_KAFKA__BROKER_PORT": str(self.settings.kafka.broker_port),
             "IOT_KAFKA__CONTROLLER_PORT": str(self.settings.kafka.controller_port),
             "IOT_KAFKA__HEAP_MB": "384",
+            "IOT_DAGSTER__ENABLED": str(self.dagster).lower(),
+            "IOT_DAGSTER__UI_PORT": str(self.settings.dagster.ui_port),
+            "IOT_DAGSTER__CODE_SERVER_PORT": str(self.settings.dagster.code_server_port),
             **self.more,
         }
 

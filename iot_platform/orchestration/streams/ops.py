@@ -7,7 +7,8 @@ interrupt during a resource's set-up may be lost. No RetryPolicy: it would apply
 # No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
@@ -65,7 +66,8 @@ Work = Callable[[Settings, Slot, RunStop, Heartbeat, Clock], object]
 
 def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: Work) -> None:
     """Run `work` until it stops, and end the run as `stopping.py` says."""
-    settings.stream(slot.stream)
+    with _failing():
+        settings.stream(slot.stream)
     by_hand = SLOT_TAG not in context.run.tags
     clock = SystemClock()
     if by_hand:
@@ -81,13 +83,19 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
         settings.heartbeat_dir / f"{slot.name}.json", clock, slot.role, context.log.info,
         settings.dagster.summary_seconds,
     )  # fmt: skip
-    with stop.listening():
-        try:
-            work(settings, slot, stop, heartbeat, clock)
-        except PlatformError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+    with _failing(), stop.listening():
+        work(settings, slot, stop, heartbeat, clock)
     heartbeat.tell()
     _end(context, stop)
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """What went wrong ends the run, in its own words, and is not retried."""
+    try:
+        yield
+    except PlatformError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
 
 
 def _is_wanted(settings: Settings, slot: Slot, *, by_hand: bool) -> bool:
@@ -103,11 +111,8 @@ def _take_by_hand(context: dg.OpExecutionContext, settings: Settings, slot: Slot
     """
     if not read_desired(settings).lets_run(slot, held=False):
         raise dg.Failure("The platform is drained. Start it again with `iot-platform up`.", allow_retries=False)
-    try:
-        with lease(slot.lease_path(settings), slot.name):
-            pass
-    except PlatformError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+    with _failing(), lease(slot.lease_path(settings), slot.name):
+        pass
     record = context.instance.get_run_record_by_id(context.run_id)
     assert record is not None
     change_desired(settings, lambda desired: desired.release(slot, record.create_timestamp))
