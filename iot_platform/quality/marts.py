@@ -3,7 +3,7 @@
     build(connection, MARTS["sensor_quality"], now=clock.now(), catalogues=catalogues_of(settings))
 
 Without hours, what loads touched since the last build is built: exactly those hours. With hours, exactly these: a
-backfill, which gives the same rows. Build in the order of MARTS: silent_sensors reads sensor_quality.
+backfill, which gives the same rows. Build in the order of MARTS: silent_sensors reads hourly ones.
 """
 
 from __future__ import annotations

@@ -23,6 +23,14 @@ class Mart:
 
 _HOURLY = (
     Mart(
+        "stream_flow",
+        "How each stream flowed, hour by hour: valid and dead records, sensors that sent, and the longest pauses in "
+        "which nobody sent anything. A pause of all sensors is an outage of the platform or its network, not theirs.",
+        ("readings", "dead_letters"),
+        "hour DESC, stream",
+        hourly=True,
+    ),
+    Mart(
         "dlq_summary",
         "Why records are dead: by hour, reason, field and sensor type, with their share of all records, an example and "
         "what to do. Begin with the largest share; dlq_samples shows the records themselves.",
@@ -68,7 +76,7 @@ _WHOLE = (
         "silent_sensors",
         "Sensors that should have reported by now and have not, judged by their own interval and by how far the "
         "stream has come: an outage of the platform names none. Look at power and network of those named.",
-        ("sensor_quality",),
+        ("sensor_quality", "stream_flow"),
         "missed DESC, stream, sensor_id",
     ),
 )
@@ -93,4 +101,4 @@ _STORED = (
 )
 
 MARTS: Mapping[str, Mart] = {mart.name: mart for mart in (*_HOURLY, *_WHOLE, *_STORED)}
-"""All of them by name, in the order in which they are built: silent_sensors reads sensor_quality."""
+"""All of them by name, in the order in which they are built: silent_sensors reads hourly ones."""

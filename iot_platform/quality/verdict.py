@@ -68,6 +68,8 @@ def _plain_cell(cell: Any) -> Cell:
         return moment(cell)
     if isinstance(cell, date):
         return cell.isoformat()
+    if isinstance(cell, list):
+        return ", ".join(str(_plain_cell(item)) for item in cell)
     return str(cell)
 
 

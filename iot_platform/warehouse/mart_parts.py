@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
-PARTED = ("dlq_summary", "sensor_quality", "null_rates", "duplicate_rates")
+PARTED = ("stream_flow", "dlq_summary", "sensor_quality", "null_rates", "duplicate_rates")
 """The hourly marts: they grow with sensors and hours."""
 
 WEEK = timedelta(days=7)

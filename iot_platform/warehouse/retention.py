@@ -11,6 +11,7 @@ from iot_platform.warehouse.mart_parts import PARTED, renew_parts
 TABLES = ("readings", "dead_letters")
 _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _MARTS = {
+    "stream_flow": "hour",
     "dlq_summary": "hour",
     "sensor_quality": "hour",
     "null_rates": "hour",

@@ -8,6 +8,9 @@
 -- likewise when one partition does (its validator is behind, or rebalances). A partition of fewer than 3 sensors, or
 -- one that is over 15 minutes behind the others, is judged by the stream's newest record instead.
 --
+-- Pauses of the whole stream (stream_flow) are no silence of a sensor: after an outage everybody has two intervals
+-- again. A pause is longer than one and a half intervals, the sensor's own and the median one of the stream's sensors.
+--
 -- Only the last 7 days of the stream are looked at, so the cost does not grow with history, and a sensor that was
 -- taken away is named for 7 days. Records from the future (more than 5 minutes ahead of $now) count for nothing.
 WITH kinds AS (
@@ -28,7 +31,7 @@ recent AS (
 each_sensor AS (
     SELECT stream, sensor_id, arg_max(sensor_type, hour) AS sensor_type, arg_max(location, hour) AS location,
            arg_max(partition, hour) AS partition, max(last_seen) AS since,
-           coalesce(median(interval_seconds), median(between_hours)) AS learnt_seconds
+           coalesce(median(interval_seconds), median(between_hours), 0) AS learnt_seconds
     FROM recent
     GROUP BY ALL
 ),
@@ -38,13 +41,37 @@ progress AS (
     FROM each_sensor
     GROUP BY stream, partition
 ),
-judged AS (
-    SELECT each_sensor.*, greatest(kinds.interval_seconds, coalesce(learnt_seconds, 0)) AS expected_seconds,
-           epoch(if(sensors < 3 OR partition_at < stream_at - INTERVAL 15 MINUTE, stream_at, partition_at))
-           - epoch(since) AS silent_seconds
+expected AS (
+    SELECT each_sensor.*, greatest(interval_seconds, learnt_seconds) AS expected_seconds,
+           if(sensors < 3 OR partition_at < stream_at - INTERVAL 15 MINUTE, stream_at, partition_at) AS by_now,
+           1.5 * greatest(
+               expected_seconds, median(expected_seconds) OVER (PARTITION BY stream)
+           ) AS least_pause_seconds
     FROM each_sensor
     JOIN progress USING (stream, partition)
     JOIN kinds USING (stream, sensor_type)
+),
+flow AS (
+    SELECT *, lag(last_at) OVER (PARTITION BY stream ORDER BY hour) AS before
+    FROM stream_flow
+    WHERE hour >= $since AND last_at <= $now + INTERVAL 5 MINUTE
+),
+pauses AS (
+    SELECT stream, unnest(pause_starts) AS pause_start, unnest(pause_seconds) AS seconds FROM flow
+    UNION ALL
+    SELECT stream, before, epoch(first_at) - epoch(before) FROM flow WHERE before IS NOT NULL
+),
+paused AS (
+    SELECT stream, sensor_id, sum(seconds) AS paused_seconds
+    FROM expected
+    JOIN pauses USING (stream)
+    WHERE pause_start >= since AND pause_start < by_now AND seconds > least_pause_seconds
+    GROUP BY ALL
+),
+judged AS (
+    SELECT *, epoch(by_now) - epoch(since) - coalesce(paused_seconds, 0) AS silent_seconds
+    FROM expected
+    LEFT JOIN paused USING (stream, sensor_id)
 )
 SELECT stream, sensor_id, sensor_type, location, since, silent_seconds, expected_seconds,
        floor(silent_seconds / expected_seconds)::BIGINT AS missed

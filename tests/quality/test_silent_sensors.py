@@ -32,6 +32,7 @@ def reports(
 
 
 def silent(connection: Connection, now: datetime = NOON) -> list[str]:
+    made(connection, "stream_flow", now=now)
     made(connection, "sensor_quality", now=now)
     made(connection, "silent_sensors", now=now)
     return [row["sensor_id"] for row in table(connection, "silent_sensors")]
@@ -77,6 +78,32 @@ def test_nobody_is_named_while_the_stream_stands_still(connection: Connection) -
         assert silent(connection, NOON + timedelta(minutes=minutes)) == []
 
 
+@pytest.mark.parametrize(
+    "outage", [timedelta(seconds=40), timedelta(minutes=20), timedelta(hours=3), timedelta(days=2)]
+)
+def test_after_an_outage_everybody_has_two_intervals_again(connection: Connection, outage: timedelta) -> None:
+    back = NOON + outage
+    load(connection, [*reports("gone", NOON - timedelta(minutes=2)), *reports("a"), *others()])
+    load(connection, [reading(back, "b", sensor_type="light", unit="lx")])
+    assert silent(connection, back) == ["gone"]  # a and c have not had their turn yet
+    load(connection, reports("b", back + 20 * SECOND, count=2))
+    assert silent(connection, back + timedelta(minutes=1)) == ["gone"]
+    load(connection, [reading(back + 21 * SECOND, "b", sensor_type="light", unit="lx")])
+    assert silent(connection, back + timedelta(minutes=1)) == ["a", "c", "gone"]
+
+
+def test_a_fast_sensor_among_slow_ones_is_named_though_the_stream_is_quiet_without_it(connection: Connection) -> None:
+    slow = [record for name in ("x", "y", "z") for record in reports(name, every=600, count=20)]
+    load(connection, [*reports("fast", NOON - timedelta(minutes=4)), *slow])
+    assert silent(connection) == ["fast"]
+
+
+def test_sensors_that_all_report_at_once_leave_no_pauses_behind(connection: Connection) -> None:
+    hourly = [record for name in ("x", "y", "z") for record in reports(name, every=3600, count=20)]
+    load(connection, [*reports("gone", NOON - timedelta(hours=3), every=3600, count=20), *hourly])
+    assert silent(connection) == ["gone"]
+
+
 @pytest.mark.parametrize(("minutes", "named"), [(14, []), (16, ["x", "y", "z"])])
 def test_nobody_is_named_while_a_partition_stands_still_for_a_while(
     connection: Connection, minutes: int, named: list[str]
@@ -115,7 +142,7 @@ def test_a_sensor_too_slow_for_two_records_an_hour_goes_by_the_time_between_them
     connection: Connection, hours: int, named: list[str]
 ) -> None:
     slow = reports("slow", NOON - timedelta(hours=hours), every=8 * 3600, count=5)
-    load(connection, [*slow, *others()])
+    load(connection, [*slow, *others(every=1800, count=120)])
     assert silent(connection) == named
 
 
