@@ -24,6 +24,7 @@ def test_the_troublemakers_are_found_and_said_to_be_the_fleets_own(tmp_path: Pat
     with open_warehouse(settings) as connection:
         for mart in MARTS.values():
             build(connection, mart, now=now, catalogues=catalogues_of(settings))
+    with open_warehouse(settings, read_only=True) as connection:
         verdicts = {name: evaluate(connection, settings, name, now) for name in CHECKS}
         silent = [row["sensor_id"] for row in table(connection, "silent_sensors")]
         scores = {row["sensor_id"]: row["score"] for row in table(connection, "sensor_quality")}

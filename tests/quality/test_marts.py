@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -152,6 +152,21 @@ def test_only_hourly_marts_take_hours(connection: Connection) -> None:
 def test_hours_are_whole_and_in_order_and_have_a_zone(start: datetime, end: datetime) -> None:
     with pytest.raises(UsageError):
         Hours(start, end)
+
+
+def test_a_stream_is_told_with_its_pauses(connection: Connection) -> None:
+    moments = [NOON + timedelta(seconds=second) for second in (0, 0.9, 1.9, 10, 3_590, 3_605)]
+    load(connection, [reading(moment) for moment in moments], [dead(NOON + timedelta(seconds=12), "b")])
+    made(connection, "stream_flow", now=NOON + 2 * HOUR)
+    first, second = table(connection, "stream_flow")
+    assert (first["valid"], first["dead"], first["sensors"], first["share_dead"]) == (5, 1, 2, 1 / 6)
+    assert (first["first_at"], first["last_at"]) == (NOON, moments[4])
+    assert [moment.astimezone(UTC) for moment in first["pause_starts"]] == [
+        moments[2], moments[3], NOON + timedelta(seconds=12)
+    ]  # fmt: skip
+    assert first["pause_seconds"] == pytest.approx([8.1, 2, 3_578])
+    assert first["longest_pause_seconds"] == pytest.approx(3_578)
+    assert (second["first_at"], second["pause_seconds"]) == (moments[5], [])
 
 
 def test_dead_letters_are_counted_by_reason_with_their_share_and_what_to_do(connection: Connection) -> None:
