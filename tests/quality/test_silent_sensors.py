@@ -130,11 +130,10 @@ def test_a_file_that_came_to_its_end_names_nobody(connection: Connection) -> Non
         assert silent(connection, NOON + timedelta(days=days)) == []
 
 
-def test_a_record_from_the_future_does_not_silence_the_rest(connection: Connection) -> None:
-    load(
-        connection, [*reports("a"), *others(), reading(NOON + timedelta(days=900), "b", sensor_type="light", unit="lx")]
-    )
-    assert silent(connection) == []
+def test_a_record_from_the_future_neither_names_nor_hides_anybody(connection: Connection) -> None:
+    ahead = reading(NOON + timedelta(days=900), "b", sensor_type="light", unit="lx")
+    load(connection, [*reports("gone", NOON - timedelta(minutes=3)), *reports("a"), *others(), ahead])
+    assert silent(connection) == ["gone"]
 
 
 @pytest.mark.parametrize(("hours", "named"), [(15, []), (17, ["slow"])])
