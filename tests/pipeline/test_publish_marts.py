@@ -11,6 +11,7 @@ import pytest
 from iot_platform import faultpoints
 from iot_platform.clock import ManualClock
 from iot_platform.faultpoints import InjectedFaultError
+from iot_platform.pipeline.manifest import read_manifest
 from iot_platform.pipeline.publish import Publisher
 from iot_platform.pipeline.query import run_query
 from iot_platform.quality.marts import build, catalogues_of
@@ -110,6 +111,8 @@ def test_a_crash_between_loses_no_week_and_leaves_no_file(chosen: Settings, cloc
         publisher = Publisher(chosen, clock)
         publisher.publish()
         assert all(copied(chosen, mart) == there(chosen, mart) for mart in MARTS)
+        manifest = read_manifest(chosen.published_dir / "manifest.json")
+        assert {segment.path for segment in manifest.segments}.isdisjoint(manifest.removals)
         clock.advance(3600)
     Publisher(chosen, clock).publish(always=True)
     assert all(copied(chosen, mart) == there(chosen, mart) for mart in MARTS)
