@@ -128,6 +128,7 @@ def test_what_retention_removes_is_gone_from_the_copy_and_the_rest_of_its_week_i
     with open_warehouse(chosen) as connection:
         remove_before(connection, day)
     publisher.remove_before(day)
+    assert MONDAY + WEEK + timedelta(days=3) in [row[1] for row in copied(chosen, "duplicate_rates")]
     publisher.publish(always=True)
     hours = [row[1] for row in copied(chosen, "duplicate_rates")]
     assert hours == [MONDAY + WEEK + timedelta(days=3)] * 2
