@@ -116,12 +116,14 @@ def _remove_events(instance: dg.DagsterInstance, before: datetime) -> tuple[int,
     newest = db.select(db.func.max(AssetCheckExecutionsTable.c.id)).group_by(
         AssetCheckExecutionsTable.c.asset_key, AssetCheckExecutionsTable.c.check_name
     )
+    old = SqlEventLogStorageTable.delete().where(
+        SqlEventLogStorageTable.c.run_id == _NO_RUN, SqlEventLogStorageTable.c.timestamp < naive
+    )
+    if isinstance(storage, SqliteEventLogStorage):  # it keeps each twice: as of a run of no name, and in the index
+        with storage.run_connection(_NO_RUN) as connection:
+            connection.execute(old)
     with storage.index_connection() as connection:
-        events = connection.execute(
-            SqlEventLogStorageTable.delete().where(
-                SqlEventLogStorageTable.c.run_id == _NO_RUN, SqlEventLogStorageTable.c.timestamp < naive
-            )
-        )
+        events = connection.execute(old)
         verdicts = connection.execute(
             AssetCheckExecutionsTable.delete().where(
                 AssetCheckExecutionsTable.c.create_timestamp < naive, AssetCheckExecutionsTable.c.id.not_in(newest)
