@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy
 
 from iot_platform.settings import Settings
 from tests.orchestration.here import installed
@@ -27,7 +29,15 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """A real instance on SQLite, as an installation has it."""
+    """A real instance on SQLite, as an installation has it, but for a test's disk that need not survive a power cut."""
     (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as made:
-        yield made
+    sqlalchemy.event.listen(sqlalchemy.Engine, "connect", _without_sync)
+    try:
+        with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as made:
+            yield made
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "connect", _without_sync)
+
+
+def _without_sync(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
