@@ -22,10 +22,10 @@ from iot_platform.errors import AlreadyRunningError
 _PR_SET_PDEATHSIG = 1  # Linux: the signal this process gets when its parent dies
 
 
-def end_with_parent() -> None:
-    """Get a SIGTERM when our parent dies, also after an exec; where the system has no such thing, nothing."""
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Get this signal when our parent dies, also after an exec; where the system has no such thing, nothing."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
 
 
 class Stop:

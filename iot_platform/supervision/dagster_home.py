@@ -7,6 +7,7 @@ line, the environment and DAGSTER_HOME.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -98,9 +99,11 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def exec_foreground(settings: Settings, process: DagsterProcess) -> None:
-    """Become that process; it gets a SIGTERM when our parent dies. Does not return."""
+    """Become that process; it ends when our parent dies. Does not return."""
     if not settings.dagster.enabled:
         raise UsageError("Dagster is switched off here.", next_step="Set IOT_DAGSTER__ENABLED=true.")
-    end_with_parent()
+    # Asked to end, a code server waits for its runs, and streams run for hours; killed, it makes them see that they are
+    # orphans, and they end between two transactions.
+    end_with_parent(signal.SIGKILL if process is DagsterProcess.CODE_SERVER else signal.SIGTERM)
     line = command(settings, process)
     os.execve(line[0], line, environment(settings))  # noqa: S606 - no shell is wanted
