@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 
 from iot_platform.errors import KafkaUnavailableError, OffsetsLostError
+from iot_platform.stream.answers import answered
 from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 
 Place = tuple[str, int]
@@ -137,7 +138,7 @@ def topic_ids(clients: Clients, topics: list[str]) -> dict[str, str]:
     ids = {}
     for topic, future in futures.items():
         try:
-            ids[topic] = str(future.result(ADMIN_TIMEOUT_SECONDS).topic_id)
+            ids[topic] = str(answered(future).topic_id)
         except KafkaException as error:
             raise KafkaUnavailableError(
                 f"Topic {topic} cannot be described: {error.args[0].str()}.",
