@@ -10,7 +10,7 @@ from iot_platform.pipeline.statement import Figures, Finding, RawEnds
 from iot_platform.stream.spool import SourceAccount
 from iot_platform.warehouse.books import LedgerSpan, LoadedRange
 
-OUTPUT_CODES = frozenset({"output_missing", "output_surplus"})
+OUTPUT_CODES = frozenset({"output_missing", "output_surplus", "removed_before_loading"})
 """Findings that two figures of a running stream, taken a moment apart, can also cause."""
 
 
@@ -94,9 +94,11 @@ def ledger_findings(figures: Figures, spans: Mapping[int, Sequence[LedgerSpan]],
 
 def _break(where: str, expected: int, first: int) -> Finding:
     if first > expected:
+        # A warehouse that is younger than the ledger's retention never saw the entries before its first.
+        never_seen = "" if expected else ", or Kafka had removed their entries before they were loaded"
         return Finding(
             "ledger_hole", where, first - expected,
-            f"No ledger entry covers offsets {expected} to {first - 1} of {where}: nobody validated them.",
+            f"No ledger entry covers offsets {expected} to {first - 1} of {where}: nobody validated them{never_seen}.",
             f"Read them again from {where} while Kafka holds them, and see the validator's log of that time.",
         )  # fmt: skip
     return Finding(
@@ -134,16 +136,24 @@ def removed_findings(figures: Figures) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Tally:
-    """One partition of an output topic: the records that the ledger says went there, and those that it held."""
+    """One partition of an output topic: the records that the ledger says went there, and those that it held.
+
+    `first` is the first offset that was ever loaded, 0 when none was.
+    """
 
     table: str
     said: int
     loaded: int
     unloaded: int
+    first: int = 0
 
     @property
     def held(self) -> int:
         return self.loaded + self.unloaded
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.said - self.held)
 
     def agrees_with(self, later: Tally) -> bool:
         """Whether nothing is missing and nothing is too much, though a running stream moves between two looks.
@@ -161,11 +171,13 @@ def output_tallies(figures: Figures, topology: Topology) -> dict[tuple[str, int]
     for table, topic in (("readings", topology.validated), ("dead_letters", topology.dead_letters)):
         for partition in partitions:
             spans = [span for span in figures.ledger if span.partition == partition]
+            ranges = [one for one in figures.ranges if (one.table, one.partition) == (table, partition)]
             tallies[topic, partition] = Tally(
                 table,
                 said=sum(span.valid if table == "readings" else span.dead for span in spans),
-                loaded=sum(one.loaded for one in figures.ranges if (one.table, one.partition) == (table, partition)),
+                loaded=sum(one.loaded for one in ranges),
                 unloaded=figures.unloaded.get((topic, partition), 0),
+                first=min((one.first for one in ranges), default=0),
             )
     return tallies
 
@@ -177,18 +189,25 @@ def output_findings(figures: Figures, topology: Topology) -> tuple[list[Finding]
     for (topic, partition), tally in output_tallies(figures, topology).items():
         if tally.said == tally.held or (topic, partition) in figures.agreed:
             continue
-        missing[tally.table] += max(0, tally.said - tally.held)
-        findings.append(
-            Finding(
-                "output_missing" if tally.said > tally.held else "output_surplus",
-                f"{topic}/{partition}",
-                abs(tally.said - tally.held),
-                f"The ledger says {tally.said} records went to {topic}/{partition}, but it held {tally.held} "
-                f"({tally.loaded} loaded, {tally.unloaded} not yet).",
-                "See whether somebody else writes to the topic, deletes from it, or reads it uncommitted.",
-            )
-        )
+        missing[tally.table] += tally.missing
+        findings.append(_output(f"{topic}/{partition}", tally))
     return findings, missing
+
+
+def _output(where: str, tally: Tally) -> Finding:
+    if 0 < tally.missing <= tally.first:  # all of them can lie before what this warehouse began with
+        return Finding(
+            "removed_before_loading", where, tally.missing,
+            f"The ledger says {tally.said} records went to {where}, but this warehouse began at offset {tally.first} "
+            f"and got {tally.held}: {tally.missing} were removed from Kafka before they were loaded.",
+            "Keep the topic's retention above the longest outage of the loader.",
+        )  # fmt: skip
+    return Finding(
+        "output_missing" if tally.missing else "output_surplus", where, abs(tally.said - tally.held),
+        f"The ledger says {tally.said} records went to {where}, but it held {tally.held} ({tally.loaded} loaded, "
+        f"{tally.unloaded} not yet).",
+        "See whether somebody else writes to the topic, deletes from it, or reads it uncommitted.",
+    )  # fmt: skip
 
 
 def table_findings(figures: Figures) -> tuple[list[Finding], dict[str, int]]:

@@ -61,6 +61,7 @@ class _Batch:
 def load_stream(settings: Settings, clients: Clients, stream: str, clock: Clock, most: int | None = None) -> LoadResult:
     """Load what Kafka holds of one stream now, at most `most` records.
 
+    A place that this warehouse never loaded begins where Kafka's log begins: the audit tells what was removed before.
     Raises KafkaUnavailableError, WarehouseBusyError (nothing is lost: try again) or OffsetsLostError.
     """
     topology = Topology(stream)
@@ -69,19 +70,18 @@ def load_stream(settings: Settings, clients: Clients, stream: str, clock: Clock,
     counts = partition_counts(clients, topics)
     with open_warehouse(settings) as connection:
         stored = read_offsets(connection, ids)
-    start = {
-        (topic, partition): stored.get((topic, partition), 0) for topic in topics for partition in range(counts[topic])
+    before: dict[Place, int | None] = {
+        (topic, at): stored.get((topic, at)) for topic in topics for at in range(counts[topic])
     }
     result = LoadResult()
-    with AssignedReader(clients, topology.loader_group, start) as reader:
-        before = dict(start)
+    with AssignedReader(clients, topology.loader_group, before) as reader:
         size = settings.warehouse.batch_rows if most is None else min(most, settings.warehouse.batch_rows)
         for messages in reader.batches(size):
             result += _load_batch(settings, topology, ids, before, dict(reader.positions), messages, clock)
             before = dict(reader.positions)
             if most is not None and result.records >= most:
                 break
-        if before != reader.positions:  # only control records and aborted ones were left
+        if before != reader.positions:  # only control records and aborted ones were left, or the first load of all
             result += _load_batch(settings, topology, ids, before, dict(reader.positions), [], clock)
         result.remaining = reader.remaining
         if result.transactions:
@@ -93,7 +93,7 @@ def _load_batch(
     settings: Settings,
     topology: Topology,
     ids: Mapping[str, str],
-    before: Mapping[Place, int],
+    before: Mapping[Place, int | None],
     after: Mapping[Place, int],
     messages: list[Message],
     clock: Clock,

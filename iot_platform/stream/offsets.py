@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -20,6 +19,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from iot_platform.clock import Clock, unix_millis
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError
+from iot_platform.stream.answers import answered
 from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 
 _OLDEST_SECONDS = 5.0
@@ -182,7 +182,7 @@ def _offsets(
 
     def ask() -> dict[Place, int]:
         futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=ADMIN_TIMEOUT_SECONDS)
-        return {(at.topic, at.partition): int(_answered(future).offset) for at, future in futures.items()}
+        return {(at.topic, at.partition): int(answered(future).offset) for at, future in futures.items()}
 
     return _patiently(ask)
 
@@ -198,13 +198,6 @@ def _patiently(ask: Callable[[], _Answer]) -> _Answer:
             if not (kafka_error.retriable() or kafka_error.code() in _PASSING) or time.monotonic() > deadline:
                 raise _unavailable(error) from error
         time.sleep(_RETRY_SECONDS)
-
-
-def _answered(future: Future[Any]) -> Any:
-    try:
-        return future.result(ADMIN_TIMEOUT_SECONDS)
-    except TimeoutError as error:
-        raise KafkaUnavailableError(f"Kafka has not answered within {ADMIN_TIMEOUT_SECONDS:g} s.") from error
 
 
 def _time_stamps(clients: Clients, group: str, starts: Sequence[TopicPartition]) -> dict[Place, int]:

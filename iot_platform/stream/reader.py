@@ -9,6 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 
 from iot_platform.errors import KafkaUnavailableError, OffsetsLostError
+from iot_platform.stream.answers import answered
 from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 
 Place = tuple[str, int]
@@ -28,12 +29,17 @@ class AssignedReader:
     moves on without a record. Use it as a context manager.
     """
 
-    def __init__(self, clients: Clients, group: str, start: Mapping[Place, int]) -> None:
-        """Raises OffsetsLostError when a start lies before what Kafka still holds, or beyond what it ever held."""
+    def __init__(self, clients: Clients, group: str, start: Mapping[Place, int | None]) -> None:
+        """`start` None: where the log begins now.
+
+        Raises OffsetsLostError when a start lies before what Kafka still holds, or beyond what it ever held.
+        """
         self._consumer: Consumer = clients.consumer(group, {"enable.partition.eof": True, "fetch.wait.max.ms": 10})
-        self.positions: dict[Place, int] = dict(start)
+        self.positions: dict[Place, int] = {}
+        self._ends: dict[Place, int] = {}
         try:
-            self._ends = {place: self._end(place, offset) for place, offset in start.items()}
+            for place, offset in start.items():
+                self.positions[place], self._ends[place] = self._span(place, offset)
             open_places = [TopicPartition(*place, self.positions[place]) for place in self._unread()]
             if open_places:
                 self._consumer.assign(open_places)
@@ -74,15 +80,18 @@ class AssignedReader:
     def _unread(self) -> list[Place]:
         return [place for place, end in self._ends.items() if self.positions[place] < end]
 
-    def _end(self, place: Place, start: int) -> int:
+    def _span(self, place: Place, start: int | None) -> tuple[int, int]:
+        """From where to where the place is to be read."""
         low, high = self._watermarks(place)
+        if start is None:
+            return low, high
         if not low <= start <= high:
             raise OffsetsLostError(
                 f"{place[0]}/{place[1]} is to be read from offset {start}, but Kafka holds {low} to {high}: records "
                 "were removed by retention before they were read, or the topic was made anew.",
                 next_step="See what is missing with `iot-platform audit`.",
             )
-        return high
+        return start, high
 
     def _watermarks(self, place: Place) -> tuple[int, int]:
         try:
@@ -129,7 +138,7 @@ def topic_ids(clients: Clients, topics: list[str]) -> dict[str, str]:
     ids = {}
     for topic, future in futures.items():
         try:
-            ids[topic] = str(future.result(ADMIN_TIMEOUT_SECONDS).topic_id)
+            ids[topic] = str(answered(future).topic_id)
         except KafkaException as error:
             raise KafkaUnavailableError(
                 f"Topic {topic} cannot be described: {error.args[0].str()}.",

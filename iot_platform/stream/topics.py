@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError, SettingsError
 from iot_platform.settings import Settings, StreamSettings
+from iot_platform.stream.answers import answered
 from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 
 OUTPUT_HEADROOM_BYTES = 131_072
@@ -89,7 +90,7 @@ def ensure_topics(clients: Clients, settings: Settings, stream: str) -> None:
 
 def _created(name: str, future: Future[None]) -> None:
     try:
-        future.result(ADMIN_TIMEOUT_SECONDS)
+        answered(future)
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
             raise KafkaUnavailableError(
@@ -146,7 +147,7 @@ def describe(admin: AdminClient, topic: str) -> dict[str, str]:
 
 def _answered(future: Future[Any], failure: str) -> Any:
     try:
-        return future.result(ADMIN_TIMEOUT_SECONDS)
+        return answered(future)
     except KafkaException as error:
         raise KafkaUnavailableError(f"{failure}: {error.args[0].str()}.") from error
 

@@ -111,8 +111,10 @@ class LoadTransaction:
             *plain, by_reason, by_sensor = cells
             yield _ledger_row(plain, by_reason, by_sensor)
 
-    def advance(self, topic_ids: Mapping[str, str], before: Mapping[Place, int], after: Mapping[Place, int]) -> None:
-        """Move the offsets from `before` to `after`.
+    def advance(
+        self, topic_ids: Mapping[str, str], before: Mapping[Place, int | None], after: Mapping[Place, int]
+    ) -> None:
+        """Move the offsets from `before` (None: there is none yet) to `after`.
 
         Raises IntegrityError when another loader moved them meanwhile: two must never load the same records.
         """

@@ -104,8 +104,11 @@ class Fleet:
             if lag_us <= LONGEST_LAG_SECONDS * _MICROS:
                 self._window = window
             elif at:
-                # A window that was begun cannot be moved: its repeats must equal what was sent already.
+                # A window that was begun cannot be moved: its repeats must equal what was sent already. Its rest is
+                # let go, and the next begins now: where it would have begun by the clock may be minutes away.
                 self._next_window()
+                begins_us = self._position.window * self._renderer.window_us
+                self._position = replace(self._position, anchor_us=now_us - begins_us)
             else:
                 self._position = replace(self._position, anchor_us=anchor_us + lag_us)
         return self._window
