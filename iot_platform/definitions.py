@@ -28,8 +28,7 @@ from iot_platform.warehouse.schema import described_tables
 def defs() -> dg.Definitions:
     """Everything in the UI; the streams and their intervals are those of the settings as they are now."""
     settings, columns = load_settings(), described_tables()
-    partitions = hourly_partitions(first_hour(settings))
-    cycle = cycle_job(partitions)
+    partitions, cycle = hourly_partitions(first_hour(settings)), cycle_job()
     return dg.Definitions(
         assets=[
             *topic_specs(settings),

@@ -29,12 +29,11 @@ _LIVE = [
 ]
 
 
-def cycle_job(partitions: dg.PartitionsDefinition) -> UnresolvedAssetJobDefinition:
+def cycle_job() -> UnresolvedAssetJobDefinition:
     """Load, build the marts, judge the checks, renew the readers' copy: one run, one process."""
     return dg.define_asset_job(
         CYCLE,
         selection=dg.AssetSelection.all(),
-        partitions_def=partitions,
         executor_def=dg.in_process_executor,
         description="Loads what Kafka holds, builds the marts that it touched, judges the checks and renews the copy "
         "for readers. The sensor `keep_loading` starts it; launch it for one hour to build that hour again.",
