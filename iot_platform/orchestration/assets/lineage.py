@@ -51,7 +51,8 @@ def _of_stream(settings: Settings, stream: str) -> list[dg.AssetSpec]:
         ),
         _spec(
             dg.AssetKey(topology.ledger), [validators], Group.STREAM, "kafka",
-            "One entry a transaction and partition: which raw offsets it covered and what became of them.",
+            "One entry a transaction and partition: which raw offsets it covered and what became of them. "
+            "`iot-platform audit` balances the books with it.",
         ),
     ]  # fmt: skip
 
