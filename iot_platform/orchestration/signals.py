@@ -101,9 +101,8 @@ def _verdicts(instance: dg.DagsterInstance, now: datetime) -> tuple[list[Signal]
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys.values()))
     found, unknown = [], set()
     for name, key in keys.items():
-        event = records[key].event if key in records else None
-        evaluation = event.dagster_event.asset_check_evaluation_data if event and event.dagster_event else None
-        if evaluation is None:
+        evaluation = records[key].evaluation if key in records else None
+        if not isinstance(evaluation, dg.AssetCheckEvaluation):  # never judged, or a run has it planned
             unknown.add(f"check/{name}")
             continue
         status = "pass" if evaluation.passed else evaluation.severity.value.lower()

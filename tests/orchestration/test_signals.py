@@ -1,0 +1,55 @@
+"""What the alerts are told of checks: the newest verdict, and nothing of a check that a run has still to judge."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from iot_platform.orchestration.signals import _verdicts
+from iot_platform.quality.checks import CHECKS
+from iot_platform.watch.alerts.signals import Signal
+
+NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
+NAME = "dead_letter_share"
+
+
+@dg.asset(name=CHECKS[NAME].table)
+def table() -> None:
+    """The checked asset."""
+
+
+def judge(instance: dg.DagsterInstance, text: str | None) -> None:
+    """A run that judges the check as red with that text, or dies before it has: then the check stays planned."""
+
+    @dg.asset_check(asset=table, name=NAME)
+    def check() -> dg.AssetCheckResult:
+        if text is None:
+            raise dg.Failure
+        return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.ERROR, description=text)
+
+    job = dg.Definitions(assets=[table], asset_checks=[check]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=instance, raise_on_error=False)
+
+
+def seen(instance: dg.DagsterInstance) -> tuple[list[Signal], set[str]]:
+    return _verdicts(instance, NOW)
+
+
+def test_a_check_that_was_never_judged_is_unknown(instance: dg.DagsterInstance) -> None:
+    assert seen(instance) == ([], {f"check/{name}" for name in CHECKS})
+
+
+def test_a_red_check_is_a_signal_with_its_sentence(instance: dg.DagsterInstance) -> None:
+    judge(instance, "12 % are dead.")
+    found, unknown = seen(instance)
+    assert [(signal.name, signal.level, signal.text) for signal in found] == [(NAME, "error", "12 % are dead.")]
+    assert unknown == {f"check/{name}" for name in CHECKS if name != NAME}
+
+
+def test_a_check_that_is_judged_anew_is_unknown_and_not_well(instance: dg.DagsterInstance) -> None:
+    judge(instance, "12 % are dead.")
+    judge(instance, None)
+    found, unknown = seen(instance)
+    assert found == []
+    assert f"check/{NAME}" in unknown
