@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from iot_platform.broker.node import LocalBroker
@@ -13,6 +14,10 @@ from iot_platform.broker.ports import free_port
 from iot_platform.settings import KafkaSettings, Settings, StreamSettings, load_settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.preflight import is_reachable
+
+# How long an example takes says more of what else the machine does than of the code.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 _REAL_BROKER_FIXTURES = frozenset({"broker", "settings", "new_broker"})
 
