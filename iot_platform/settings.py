@@ -139,7 +139,7 @@ class DagsterSettings(_Section):
     enabled: bool = True
     ui_port: Port = 3000
     code_server_port: Port = 4266
-    load_interval_seconds: float = Field(60, ge=10, description="loads and marts run this often while data comes")
+    load_interval_seconds: float = Field(60, ge=1, description="loads and marts run this often while data comes")
     watch_interval_seconds: float = Field(30, ge=5, description="lag and stream health are observed this often")
     summary_seconds: float = Field(30, ge=10, description="a stream's run tells its figures this often")
     recycle_hours: float = Field(12, gt=0, description="a stream's run ends and a new one begins after this long")

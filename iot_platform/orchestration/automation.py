@@ -48,13 +48,13 @@ def is_due(now: datetime, last_started: datetime | None, interval_seconds: float
     return (now - last_started).total_seconds() >= wait_seconds
 
 
-def keep_loading(job: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def keep_loading(job: UnresolvedAssetJobDefinition, interval_seconds: float) -> dg.SensorDefinition:
     """The sensor that starts a cycle as often as the settings say, one at a time."""
 
     @dg.sensor(
         name="keep_loading",
         job=job,
-        minimum_interval_seconds=_LOOK_SECONDS,
+        minimum_interval_seconds=min(_LOOK_SECONDS, round(interval_seconds)),
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts load_and_refresh every IOT_DAGSTER__LOAD_INTERVAL_SECONDS, never two at a time. Switch it "
         "off to load by hand.",

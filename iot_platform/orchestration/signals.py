@@ -17,11 +17,13 @@ from iot_platform.quality.checks import CHECKS
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import GroupFigures, group_lag
+from iot_platform.stream.preflight import wait_for_kafka
 from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, is_held, read_desired
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.watch.alerts import signals as names
 from iot_platform.watch.alerts.signals import Signal, check_signal, lag_signal
 
+_KAFKA_SECONDS = 3.0
 _LEAST_FREE_BYTES = 2_000_000_000
 _FAILURES_THAT_MATTER = 3
 _ALL_STREAMS = "all streams"
@@ -57,6 +59,7 @@ def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> O
 def _lag(settings: Settings, clock: Clock, now: datetime) -> tuple[list[GroupFigures], list[Signal], set[str]]:
     clients = Clients(settings)
     try:
+        wait_for_kafka(clients, _KAFKA_SECONDS)  # who is away is asked nothing more: each question would wait for long
         return [group for stream in settings.streams for group in group_lag(clients, stream, clock)], [], set()
     except PlatformError as error:
         signal = Signal("platform", names.KAFKA_UNREACHABLE, settings.bootstrap_servers, "error", error.message, now)

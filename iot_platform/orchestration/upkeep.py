@@ -42,7 +42,9 @@ class Kept:
 
     @classmethod
     def of(cls, settings: Settings) -> Kept:
-        return cls(timedelta(days=settings.dagster.retention_days))
+        """No kind is kept longer than `retention_days`."""
+        runs = timedelta(days=settings.dagster.retention_days)
+        return cls(runs, min(runs, cls.cycles), min(runs, cls.observations))
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Loading:
     """The sensor `keep_loading` and the instance that it looks at."""
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._sensor = keep_loading(cycle_job())
+        self._sensor = keep_loading(cycle_job(), 60.0)
         self.instance = instance
 
     def ask(self) -> dg.RunRequest | dg.SkipReason:
