@@ -17,7 +17,7 @@ from iot_platform.supervision.slots import Draining, Role, Slot, all_slots, chan
 
 Tell = Callable[[str], None]
 
-_UI_SECONDS = 120.0
+_UI_SECONDS = 300.0
 _ASK_SECONDS = 5.0
 _POLL_SECONDS = 0.3
 _STOP_SECONDS = 45.0

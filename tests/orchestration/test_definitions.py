@@ -103,6 +103,14 @@ def test_the_lineage_leads_from_the_fleet_to_the_copy_for_readers(repository: dg
     assert not upstream["iot_data_producers"]
 
 
+def test_every_table_that_is_made_hangs_below_what_it_is_made_from(repository: dg.RepositoryDefinition) -> None:
+    specs = specs_of(repository)
+    for mart in MARTS.values():
+        upstream = {dep.asset_key.to_user_string() for dep in specs[mart.name].deps}
+        assert upstream >= set(mart.sources) - {"ledger"}, mart.name
+        assert upstream, mart.name
+
+
 def reach(upstream: Callable[[str], set[str]], name: str) -> set[str]:
     found: set[str] = set()
     waiting = [name]
