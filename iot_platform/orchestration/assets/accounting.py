@@ -10,9 +10,10 @@ from iot_platform.errors import PlatformError
 from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, column_schema, figures, table_preview
 from iot_platform.quality.tables import MARTS
 from iot_platform.settings import Settings, load_settings
+from iot_platform.warehouse.schema import Tables
 
 
-def accounting_assets(settings: Settings, columns: dict[str, list[tuple[str, str]]]) -> list[dg.AssetsDefinition]:
+def accounting_assets(settings: Settings, columns: Tables) -> list[dg.AssetsDefinition]:
     """lag_snapshots and ledger_audit."""
     topologies = [Topology(stream) for stream in settings.streams]
 

@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -12,14 +12,13 @@ from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, column_s
 from iot_platform.quality.hours import Hours
 from iot_platform.quality.tables import MARTS, Mart
 from iot_platform.settings import load_settings
+from iot_platform.warehouse.schema import Column, Tables
 
 CYCLE_TAG = "iot/cycle"
 """On runs that a sensor started: they build what loads touched, late hours too, and not just their partition."""
 
 
-def mart_assets(
-    partitions: dg.PartitionsDefinition, columns: dict[str, list[tuple[str, str]]]
-) -> list[dg.AssetsDefinition]:
+def mart_assets(partitions: dg.PartitionsDefinition, columns: Tables) -> list[dg.AssetsDefinition]:
     """One op for the hourly marts and one for the whole; each mart can be materialized alone."""
     built = [mart for mart in MARTS.values() if not mart.stored]
 
@@ -50,7 +49,7 @@ def mart_assets(
     return [hourly_marts, whole_marts]
 
 
-def _spec(mart: Mart, columns: list[tuple[str, str]]) -> dg.AssetSpec:
+def _spec(mart: Mart, columns: Sequence[Column]) -> dg.AssetSpec:
     sources = [source if source != "ledger" else "readings" for source in mart.sources]
     return dg.AssetSpec(
         mart.name,

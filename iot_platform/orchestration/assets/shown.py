@@ -8,6 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from iot_platform.warehouse.schema import Column
+
 OWNER = "team:data-platform"
 POOL = "duckdb"
 """DuckDB lets one process write: every op that opens the warehouse is in this pool of one."""
@@ -48,9 +50,9 @@ def _kind(rows: Sequence[Mapping[str, Any]], name: str) -> str:
     return "bool" if kinds == {bool} else "string"
 
 
-def column_schema(columns: Iterable[tuple[str, str]]) -> dg.TableSchema:
-    """Name and DuckDB type of each column."""
-    return dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in columns])
+def column_schema(columns: Iterable[Column]) -> dg.TableSchema:
+    """Name, DuckDB type and meaning of each column."""
+    return dg.TableSchema(columns=[dg.TableColumn(one.name, one.kind, description=one.comment) for one in columns])
 
 
 def figures(values: Mapping[str, float | int]) -> dict[str, float | int]:

@@ -11,9 +11,10 @@ from iot_platform.clock import SystemClock
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import PlatformError
 from iot_platform.lifecycle import Bounds, Heartbeat, Stop
-from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, figures, table_preview
+from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, column_schema, figures, table_preview
 from iot_platform.quality.tables import MARTS
 from iot_platform.settings import Settings, load_settings
+from iot_platform.warehouse.schema import Tables
 
 LONGEST_LOAD_SECONDS = 45.0
 """A load that cannot catch up leaves the rest to the next one, so that others get the warehouse in between."""
@@ -32,7 +33,7 @@ _DESCRIPTIONS = {
 }
 
 
-def load_asset(settings: Settings, columns: dict[str, list[tuple[str, str]]]) -> dg.AssetsDefinition:
+def load_asset(settings: Settings, columns: Tables) -> dg.AssetsDefinition:
     """One load brings readings and dead letters of every stream together."""
     topologies = [Topology(stream) for stream in settings.streams]
     feeds = {
@@ -43,7 +44,7 @@ def load_asset(settings: Settings, columns: dict[str, list[tuple[str, str]]]) ->
         dg.AssetSpec(
             name, deps=feeds[name], group_name=Group.WAREHOUSE, kinds={"duckdb"}, owners=[OWNER],
             description=_DESCRIPTIONS[name],
-            metadata={"dagster/column_schema": _schema(columns[name]), "table": name},
+            metadata={"dagster/column_schema": column_schema(columns[name]), "table": name},
         )
         for name in feeds
     ]  # fmt: skip
@@ -54,10 +55,6 @@ def load_asset(settings: Settings, columns: dict[str, list[tuple[str, str]]]) ->
         yield from _load(context, load_settings())
 
     return load
-
-
-def _schema(columns: list[tuple[str, str]]) -> dg.TableSchema:
-    return dg.TableSchema(columns=[dg.TableColumn(name, kind) for name, kind in columns])
 
 
 def _load(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[dg.MaterializeResult[None]]:
