@@ -75,7 +75,8 @@ def test_every_table_shows_its_columns(repository: dg.RepositoryDefinition) -> N
     for name in TABLES:
         shown = specs[name].metadata["dagster/column_schema"]
         schema = getattr(shown, "schema", shown)
-        assert [(column.name, column.type) for column in schema.columns] == tables[name], name
+        shown_columns = [(column.name, column.type, column.description or "") for column in schema.columns]
+        assert shown_columns == tables[name], name
 
 
 def test_each_file_of_a_mart_has_one_asset_and_each_built_asset_one_file(repository: dg.RepositoryDefinition) -> None:
