@@ -13,7 +13,7 @@ python = python="$$(tools/find-python)"
 compile = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock" --constraint requirements/constraints.txt
 
-.PHONY: help setup setup-dev run down status test check lock lock-kafka clean
+.PHONY: help setup setup-dev run down status test check walk-ui lock lock-kafka clean
 
 help:  ## List what there is
 	@echo "make <target>, with PYTHON=/path/to/python3.11 to name the Python to use:"
@@ -46,6 +46,9 @@ check: setup-dev  ## Format, lint, types, import directions and the tests that n
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/pytest -q -m "not kafka"
+
+walk-ui: setup-dev  ## Open the UI of an installation of its own in Chromium, and renew docs/images
+	@exec $(bin)/python -m tools.walk_ui
 
 lock:  ## Lock the newest packages that requirements/*.in allow (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it, or name it, as in make lock UV=/path/to/uv." >&2; exit 3; }
