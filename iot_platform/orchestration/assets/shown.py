@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,9 @@ from iot_platform.warehouse.schema import Column
 OWNER = "team:data-platform"
 POOL = "duckdb"
 """DuckDB lets one process write: every op that opens the warehouse is in this pool of one."""
+
+_DIGITS = 4
+"""Of a share these are enough, and a table of figures stays readable."""
 
 Cell = str | int | float | bool | None
 
@@ -57,4 +61,4 @@ def column_schema(columns: Iterable[Column]) -> dg.TableSchema:
 
 def figures(values: Mapping[str, float | int]) -> dict[str, float | int]:
     """Numbers under stable keys: the UI draws each over time. NaN and infinity it cannot draw."""
-    return {name: value for name, value in values.items() if value == value and abs(value) != float("inf")}  # noqa: PLR0124
+    return {name: round(value, _DIGITS) for name, value in values.items() if math.isfinite(value)}
