@@ -19,7 +19,7 @@ from iot_platform.contract.ledger_rows import row_of
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError, UnavailableError
 from iot_platform.faultpoints import faultpoint
-from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease, write_atomically
+from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease, write_if_possible
 from iot_platform.pipeline import columns
 from iot_platform.pipeline.publish import Publisher
 from iot_platform.settings import Settings
@@ -167,7 +167,7 @@ def _write_totals(settings: Settings, clock: Clock) -> None:
     with open_warehouse(settings) as connection:
         totals = read_totals(connection)
     document = {"at": clock.now().isoformat(), **totals}
-    write_atomically(settings.state_dir / "totals.json", json.dumps(document))
+    write_if_possible(settings.state_dir / "totals.json", json.dumps(document))
 
 
 def run_loader(settings: Settings, *, clock: Clock, stop: Stop, bounds: Bounds, heartbeat: Heartbeat) -> LoadResult:

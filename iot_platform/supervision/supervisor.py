@@ -93,7 +93,14 @@ class Supervisor:
         write_atomically(self._config_path, self._config(programs))
         with (self._settings.log_dir / "supervisord.out").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(self._config_path)],
+                [
+                    sys.executable,
+                    "-m",
+                    "iot_platform.supervision.supervisord",
+                    "--nodaemon",
+                    "-c",
+                    str(self._config_path),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
