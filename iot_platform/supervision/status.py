@@ -16,6 +16,7 @@ from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import group_lag
 from iot_platform.stream.preflight import is_reachable
 from iot_platform.stream.spool import read_accounts
+from iot_platform.supervision.exits import failing
 from iot_platform.supervision.plan import plan
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.watch.lag import seconds_behind, total_messages
@@ -42,7 +43,7 @@ def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
         "lag": lag or {"messages": None, "seconds": None},
         "spool": _spool(settings),
         "disk": {"state_bytes": directory_bytes(settings.state_dir)},
-        "alerts": _alerts(settings, beats, lag is not None),
+        "alerts": _alerts(settings, beats, lag is not None, clock),
         "processes": _processes(settings),
         "heartbeats": beats,
     }
@@ -144,14 +145,21 @@ def _spool(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _alerts(settings: Settings, beats: Mapping[str, Mapping[str, Any]], kafka_reachable: bool) -> list[dict[str, str]]:
+def _alerts(
+    settings: Settings, beats: Mapping[str, Mapping[str, Any]], kafka_reachable: bool, clock: Clock
+) -> list[dict[str, str]]:
     alerts = []
     if not kafka_reachable:
         alerts.append({"what": "kafka_unreachable", "text": f"Kafka does not answer at {settings.bootstrap_servers}."})
-    for state in Supervisor(settings).states():
+    supervisor = Supervisor(settings)
+    exits = failing(supervisor.log_path, clock.now())
+    for state in supervisor.states():
+        log = settings.log_dir / f"{state.name}.log"
         if state.state in ("BACKOFF", "FATAL"):
-            log = settings.log_dir / f"{state.name}.log"
             alerts.append({"what": "process_failing", "text": f"{state.name} does not stay up; see {log}."})
+        elif state.name in exits:
+            text = f"{state.name} ended {exits[state.name]} times in the last five minutes; see {log}."
+            alerts.append({"what": "process_failing", "text": text})
         beat = beats.get(state.name)
         if state.running and beat is not None and beat["age_seconds"] > _HEARTBEAT_STALE_SECONDS:
             text = f"{state.name} has given no sign of life for {beat['age_seconds']:.0f} s."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import resource
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,9 +16,9 @@ from supervisor import loggers
 from iot_platform.clock import ManualClock
 from iot_platform.lifecycle import Heartbeat
 from iot_platform.settings import Settings, load_settings
-from iot_platform.supervision.plan import Program
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.supervision.supervisord import roll_over_if_possible
+from tests.support.scripts import script
 from tests.support.waiting import eventually
 
 # The supervisor outlives the object that started it, as it should.
@@ -67,14 +66,6 @@ while True:
 """
 
 
-class Script(Program):
-    """Python of our own as a program."""
-
-    @property
-    def command(self) -> list[str]:
-        return [sys.executable, "-u", *self.arguments]
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings(state_dir=tmp_path / "state")
@@ -96,11 +87,11 @@ def test_a_log_that_cannot_be_begun_anew_goes_on_in_its_file(tmp_path: Path, mon
 
 def test_a_log_that_cannot_be_written_ends_neither_supervisor_nor_program(settings: Settings, tmp_path: Path) -> None:
     """The program logs far more than fits, and counts in a small file of its own how often it could."""
-    script, counted = tmp_path / "chatty.py", tmp_path / "count"
-    script.write_text(_CHATTY)
+    counted = tmp_path / "count"
+    chatty = script(tmp_path / "chatty.py", _CHATTY, str(counted))
     supervisor = Supervisor(settings)
     with files_of_at_most(_MOST_BYTES):
-        supervisor.start([Script("chatty", (str(script), str(counted)), priority=1, stop_seconds=5)])
+        supervisor.start([chatty])
     try:
         supervisor.start_program("chatty")
         (started,) = supervisor.states()
