@@ -105,7 +105,17 @@ def _start_in_order(settings: Settings, supervisor: Supervisor, programs: Iterab
     for program in programs:
         if program.name != BROKER_PROGRAM:
             tell(f"Starting {program.name} …")
-            supervisor.start_program(program.name)
+            _start(supervisor, program, tell)
+
+
+def _start(supervisor: Supervisor, program: Program, tell: Tell) -> None:
+    """A source that does not start takes nothing from the others; without one of the rest nothing arrives."""
+    try:
+        supervisor.start_program(program.name)
+    except UnavailableError as error:
+        if not program.is_source:
+            raise
+        tell(f"{error} The rest goes on without it.")
 
 
 def down(settings: Settings, tell: Tell) -> bool:
@@ -125,7 +135,7 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
     supervisor = Supervisor(settings)
     programs = plan(settings)
     for program in programs:
-        if program.name.startswith("producer-"):
+        if program.is_source:
             tell(f"Stopping {program.name} …")
             supervisor.stop_program(program.name)
     _deliver_spools(settings, timeout_seconds, tell)

@@ -11,6 +11,7 @@ from iot_platform.settings import Settings
 _BROKER, _LOADER, _VALIDATOR, _PRODUCER = 10, 20, 30, 40
 
 BROKER_PROGRAM = "broker"
+_SOURCE_PREFIX = "producer-"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Program:
     priority: int
     stop_seconds: int
     stream: str = ""
+
+    @property
+    def is_source(self) -> bool:
+        return self.name.startswith(_SOURCE_PREFIX)
 
     @property
     def command(self) -> list[str]:
@@ -52,4 +57,4 @@ def _validator(stream: str, slot: int) -> Program:
 
 def _fleet(stream: str) -> Program:
     arguments = ("produce", "--source", "fleet", "--stream", stream, "--supervised")
-    return Program(f"producer-{stream}", arguments, _PRODUCER, stop_seconds=20, stream=stream)
+    return Program(f"{_SOURCE_PREFIX}{stream}", arguments, _PRODUCER, stop_seconds=20, stream=stream)
