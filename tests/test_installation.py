@@ -139,7 +139,7 @@ def test_an_unreadable_spool_stops_its_source_alone_and_is_told(tmp_path: Path) 
     [
         ("IOT_STREAMS__IOT_DATA__CATALOGUE", "no/such.toml", "neither built in nor a readable file"),
         ("IOT_FLEET__RATE", "fast", "IOT_FLEET__RATE"),
-        ("IOT_FLEET__STREAM", "elsewhere", "There is no stream 'elsewhere'"),
+        ("IOT_FLEET__STREAM", "elsewhere", "Set IOT_FLEET__STREAM to one of these"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_sentence(tmp_path: Path, setting: str, value: str, words: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from iot_platform.broker.node import LocalBroker
 from iot_platform.clock import SystemClock
 from iot_platform.contract.catalogue import load_catalogue
-from iot_platform.errors import KafkaUnavailableError, UnavailableError, UsageError
+from iot_platform.errors import KafkaUnavailableError, SettingsError, UnavailableError, UsageError
 from iot_platform.lifecycle import Bounds, Stop, lease
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -34,7 +34,7 @@ def up(settings: Settings, tell: Tell) -> Supervisor:
 
     Raises AlreadyRunningError, PortTakenError, KafkaUnavailableError or SettingsError with what to change.
     """
-    _check_settings(settings)
+    check_settings(settings)
     with lease(settings.lease_dir / "up.lock", "A start of the platform"):
         programs = plan(settings)
         supervisor = _idle_supervisor(settings, programs)
@@ -68,11 +68,17 @@ def stop_broker(settings: Settings, tell: Tell) -> bool:
     return LocalBroker(settings).pid() is not None and down(settings, tell)
 
 
-def _check_settings(settings: Settings) -> None:
-    """What would otherwise show only in a process that restarts again and again."""
+def check_settings(settings: Settings) -> None:
+    """What would otherwise show only in a process that restarts again and again. Raises SettingsError."""
     for options in settings.streams.values():
         load_catalogue(options.catalogue)
-    settings.stream(settings.fleet.stream)
+    fleet = settings.fleet
+    if fleet.enabled and fleet.stream not in settings.streams:
+        known = ", ".join(sorted(settings.streams))
+        raise SettingsError(
+            f"The fleet is to feed stream '{fleet.stream}', which there is not; configured are: {known or 'none'}.",
+            next_step="Set IOT_FLEET__STREAM to one of these, or IOT_FLEET__ENABLED=false.",
+        )
 
 
 def _idle_supervisor(settings: Settings, programs: list[Program]) -> Supervisor:
