@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import json
+import logging
 import os
 import signal
 import sys
@@ -18,6 +19,8 @@ from typing import Any
 
 from iot_platform.clock import Clock
 from iot_platform.errors import AlreadyRunningError
+
+log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1  # Linux: the signal this process gets when its parent dies
 
@@ -134,14 +137,27 @@ def write_atomically(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def write_if_possible(path: Path, text: str) -> OSError | None:
+    """As `write_atomically`, for what only tells of the work: a full disk must not end the work itself."""
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        return error
+    return None
+
+
 class Heartbeat:
-    """A sign of life for `status`: one small JSON file a process, rewritten at most once per `every_seconds`."""
+    """A sign of life for `status`: one small JSON file a process, rewritten at most once per `every_seconds`.
+
+    One that cannot be written is logged once, and shows in `status` by its age.
+    """
 
     def __init__(self, path: Path, clock: Clock, every_seconds: float = 1.0) -> None:
         self._path = path
         self._clock = clock
         self._every_seconds = every_seconds
         self._next = float("-inf")
+        self._failing = False
 
     @property
     def is_due(self) -> bool:
@@ -153,4 +169,7 @@ class Heartbeat:
             return
         self._next = self._clock.monotonic() + self._every_seconds
         document = {"pid": os.getpid(), "at": self._clock.now().isoformat(), **facts}
-        write_atomically(self._path, json.dumps(document))
+        error = write_if_possible(self._path, json.dumps(document))
+        if error is not None and not self._failing:
+            log.warning("no sign of life can be written: %s", error)
+        self._failing = error is not None

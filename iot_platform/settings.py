@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -36,20 +36,34 @@ from iot_platform.setting_names import (
     unknown_keys,
     unknown_variables,
 )
+from iot_platform.stream_settings import (
+    BUILT_IN_STREAMS,
+    CanBeNone,
+    RetentionSettings,
+    StreamName,
+    StreamSettings,
+    default_streams,
+    none_by_name,
+)
+from iot_platform.stream_settings import Section as _Section
 
+__all__ = [
+    "BUILT_IN_STREAMS",
+    "AlertSettings",
+    "DagsterSettings",
+    "FleetSettings",
+    "KafkaSettings",
+    "ProducerSettings",
+    "QualitySettings",
+    "RetentionSettings",
+    "Settings",
+    "StreamSettings",
+    "ValidatorSettings",
+    "WarehouseSettings",
+    "load_settings",
+]
 
-def _none_by_name(value: object) -> object:
-    """Neither TOML nor the environment has a null."""
-    return None if isinstance(value, str) and value.lower() == "none" else value
-
-
-CanBeNone = BeforeValidator(_none_by_name)
 Port = Annotated[int, Field(ge=1024, le=65535)]
-StreamName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class KafkaSettings(_Section):
@@ -63,30 +77,6 @@ class KafkaSettings(_Section):
     properties: dict[str, str] = Field(
         default_factory=dict, description="further librdkafka properties, such as security.protocol"
     )
-
-
-class RetentionSettings(_Section):
-    raw_days: float = Field(7, gt=0)
-    validated_days: float = Field(7, gt=0)
-    dlq_days: float = Field(30, gt=0)
-    ledger_days: float = Field(30, gt=0)
-
-
-class StreamSettings(_Section):
-    """One stream of readings: its topics are named after it (see contract/topology.py)."""
-
-    catalogue: str = Field("iot_data", description="a built-in catalogue's name, or a path to a TOML file")
-    partitions: int = Field(3, ge=1)
-    validators: int = Field(1, ge=0, description="how many validators `up` runs")
-    max_age_seconds: Annotated[float | None, CanBeNone] = Field(
-        86_400, description='older than this on arrival is dead; "none" = no limit'
-    )
-    max_ahead_seconds: Annotated[float | None, CanBeNone] = Field(
-        300, description='further ahead than this is dead; "none" = no limit'
-    )
-    dedup_window_hours: float = Field(72, gt=0)
-    max_message_bytes: int = Field(1_000_000, ge=1_000, description="largest raw record")
-    retention: RetentionSettings = RetentionSettings()
 
 
 class FleetSettings(_Section):
@@ -155,16 +145,6 @@ class AlertSettings(_Section):
     channels: tuple[SecretStr, ...] = Field((), description="where alerts go, as Apprise URLs")
 
 
-_BUILT_IN_STREAMS: Mapping[str, Mapping[str, object]] = {
-    "iot_data": {},
-    "air_quality": {"catalogue": "air_quality", "max_age_seconds": None, "max_ahead_seconds": None},
-}
-
-
-def _default_streams() -> dict[StreamName, StreamSettings]:
-    return {name: StreamSettings.model_validate(options) for name, options in _BUILT_IN_STREAMS.items()}
-
-
 class Settings(BaseSettings):
     """All settings. Build it once at the edge (`load_settings`) and hand it on."""
 
@@ -176,7 +156,7 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".iot")
     cache_dir: Path = Path("~/.cache/iot-platform")
     kafka: KafkaSettings = KafkaSettings()
-    streams: dict[StreamName, StreamSettings] = Field(default_factory=_default_streams)
+    streams: dict[StreamName, StreamSettings] = Field(default_factory=default_streams)
     fleet: FleetSettings = FleetSettings()
     producer: ProducerSettings = ProducerSettings()
     validator: ValidatorSettings = ValidatorSettings()
@@ -189,12 +169,13 @@ class Settings(BaseSettings):
     @field_validator("streams", mode="before")
     @classmethod
     def _over_the_built_in(cls, streams: object) -> object:
-        """Who changes one option of a built-in stream keeps its others."""
+        """Who changes one option of a built-in stream keeps its others; "none" is no stream."""
         if not isinstance(streams, Mapping):
             return streams
         return {
-            name: {**_BUILT_IN_STREAMS.get(name, {}), **given} if isinstance(given, Mapping) else given
+            name: {**BUILT_IN_STREAMS.get(name, {}), **given} if isinstance(given, Mapping) else given
             for name, given in streams.items()
+            if none_by_name(given) is not None
         }
 
     def model_post_init(self, _context: object) -> None:
@@ -214,7 +195,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic names the parameters
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, InitSettingsSource(settings_cls, _config_document())
+        # pydantic merges what the sources say of streams, but a program that names streams means just those.
+        exact = "streams" in getattr(init_settings, "init_kwargs", {})
+        built_in = {} if exact else {"streams": dict(BUILT_IN_STREAMS)}
+        return (
+            init_settings,
+            env_settings,
+            InitSettingsSource(settings_cls, _config_document()),
+            InitSettingsSource(settings_cls, built_in),
+        )
 
     @property
     def own_broker(self) -> bool:

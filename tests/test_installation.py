@@ -119,12 +119,27 @@ def test_a_taken_port_is_told_with_its_setting_and_nothing_is_left(tmp_path: Pat
     assert made.processes() == []
 
 
+def test_an_unreadable_spool_stops_its_source_alone_and_is_told(tmp_path: Path) -> None:
+    made = Installation(tmp_path, FLEET)
+    made.settings.spool_dir.mkdir(parents=True)
+    (made.settings.spool_dir / "iot_data-fleet.sqlite").write_bytes(b"no database" * 1_000)
+    made.run("up", "--detach")
+    try:
+        status = made.json("status")
+        running = {process["name"] for process in status["processes"] if process["state"] == "RUNNING"}
+        assert {"broker", "loader", "validator-iot_data-0", "validator-air_quality-0"} <= running
+        assert "iot_data-fleet.sqlite is damaged" in str(status["alerts"])
+        assert "iot_data-fleet.sqlite is damaged" in made.run("audit", expect=1).stderr
+    finally:
+        made.run("down")
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "words"),
     [
         ("IOT_STREAMS__IOT_DATA__CATALOGUE", "no/such.toml", "neither built in nor a readable file"),
         ("IOT_FLEET__RATE", "fast", "IOT_FLEET__RATE"),
-        ("IOT_FLEET__STREAM", "elsewhere", "There is no stream 'elsewhere'"),
+        ("IOT_FLEET__STREAM", "elsewhere", "Set IOT_FLEET__STREAM to one of these"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_sentence(tmp_path: Path, setting: str, value: str, words: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from iot_platform.errors import SettingsError
 from iot_platform.setting_names import closest, unknown_keys
-from iot_platform.settings import Settings, load_settings
+from iot_platform.settings import Settings, StreamSettings, load_settings
 from tests.support.processes import command
 
 
@@ -122,6 +122,31 @@ def test_one_changed_option_of_a_built_in_stream_leaves_its_others(monkeypatch: 
     monkeypatch.setenv("IOT_STREAMS__AIR_QUALITY__PARTITIONS", "6")
     changed = load_settings().streams["air_quality"]
     assert changed == built_in.model_copy(update={"partitions": 6})
+
+
+def test_one_option_of_one_stream_takes_no_other_stream_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("iot.toml").write_text("[streams.greenhouse]\npartitions = 2\n")
+    monkeypatch.setenv("IOT_STREAMS__IOT_DATA__PARTITIONS", "6")
+    streams = load_settings().streams
+    assert {name: options.partitions for name, options in streams.items()} == {
+        "iot_data": 6,
+        "air_quality": 3,
+        "greenhouse": 2,
+    }
+    assert streams["air_quality"].max_age_seconds is None
+
+
+def test_a_built_in_stream_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("iot.toml").write_text('[streams]\niot_data = "none"\n[streams.greenhouse]\npartitions = 2\n')
+    assert set(load_settings().streams) == {"air_quality", "greenhouse"}
+    monkeypatch.setenv("IOT_STREAMS__AIR_QUALITY", "None")
+    assert set(load_settings().streams) == {"greenhouse"}
+    monkeypatch.setenv("IOT_STREAMS__IOT_DATA__PARTITIONS", "1")  # the environment wins
+    assert set(load_settings().streams) == {"iot_data", "greenhouse"}
+
+
+def test_streams_that_a_program_names_are_just_those() -> None:
+    assert set(load_settings(streams={"mine": StreamSettings()}).streams) == {"mine"}
 
 
 @pytest.mark.parametrize(

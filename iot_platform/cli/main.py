@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import logging
 import signal
 import sys
+from typing import NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from iot_platform.cli import alerts, inspection, installation, maintenance, orchestration, streams
-from iot_platform.errors import PlatformError
+from iot_platform.errors import PlatformError, UnavailableError
 
 _INTERRUPTED = 130
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 app = typer.Typer(
     name="iot-platform",
@@ -40,12 +43,21 @@ def main() -> None:
     try:
         app()
     except PlatformError as error:
-        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {escape(error.message)}", soft_wrap=True)
-        if error.next_step:
-            Console(stderr=True, highlight=False).print(error.next_step, soft_wrap=True, markup=False)
-        sys.exit(error.exit_code)
+        _leave(error)
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        _leave(UnavailableError(f"The disk is full: {error}.", next_step="Free some room, then run this again."))
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _leave(error: PlatformError) -> NoReturn:
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[red]error:[/red] {escape(error.message)}", soft_wrap=True)
+    if error.next_step:
+        console.print(error.next_step, soft_wrap=True, markup=False)
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.contract.ledger_rows import row_of
 from iot_platform.contract.topology import Topology
 from iot_platform.faultpoints import faultpoint
-from iot_platform.lifecycle import write_atomically
+from iot_platform.lifecycle import write_if_possible
 from iot_platform.pipeline import columns
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -157,4 +157,4 @@ def _write_totals(settings: Settings, clock: Clock) -> None:
     with open_warehouse(settings) as connection:
         totals = read_totals(connection)
     document = {"at": clock.now().isoformat(), **totals}
-    write_atomically(settings.state_dir / "totals.json", json.dumps(document))
+    write_if_possible(settings.state_dir / "totals.json", json.dumps(document))

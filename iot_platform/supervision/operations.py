@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from iot_platform.broker.node import LocalBroker
 from iot_platform.clock import Clock, SystemClock
 from iot_platform.contract.catalogue import load_catalogue
-from iot_platform.errors import KafkaUnavailableError, UnavailableError, UsageError
+from iot_platform.errors import KafkaUnavailableError, SettingsError, UnavailableError, UsageError
 from iot_platform.lifecycle import Bounds, Stop, lease
 from iot_platform.pipeline.loader import load_rest
 from iot_platform.settings import Settings
@@ -39,7 +39,7 @@ def up(settings: Settings, tell: Tell) -> Supervisor:
 
     Raises AlreadyRunningError, PortTakenError, KafkaUnavailableError or SettingsError with what to change.
     """
-    _check_settings(settings)
+    check_settings(settings)
     with lease(settings.lease_dir / "up.lock", "A start of the platform"):
         programs = plan(settings)
         if settings.dagster.enabled and _is_drained(settings):
@@ -84,11 +84,17 @@ def _is_drained(settings: Settings) -> bool:
     return bool(states) and idle and all(state.running for state in states)
 
 
-def _check_settings(settings: Settings) -> None:
-    """What would otherwise show only in a process that restarts again and again."""
+def check_settings(settings: Settings) -> None:
+    """What would otherwise show only in a process that restarts again and again. Raises SettingsError."""
     for options in settings.streams.values():
         load_catalogue(options.catalogue)
-    settings.stream(settings.fleet.stream)
+    fleet = settings.fleet
+    if fleet.enabled and fleet.stream not in settings.streams:
+        known = ", ".join(sorted(settings.streams))
+        raise SettingsError(
+            f"The fleet is to feed stream '{fleet.stream}', which there is not; configured are: {known or 'none'}.",
+            next_step="Set IOT_FLEET__STREAM to one of these, or IOT_FLEET__ENABLED=false.",
+        )
 
 
 def _idle_supervisor(settings: Settings, programs: list[Program]) -> Supervisor:
@@ -131,10 +137,20 @@ def _start_in_order(settings: Settings, supervisor: Supervisor, programs: Iterab
     for program in programs:
         if program.name != BROKER_PROGRAM:
             tell(f"Starting {program.name} …")
-            supervisor.start_program(program.name)
+            _start(supervisor, program, tell)
     if settings.dagster.enabled:
         tell("Waiting for the UI …")
         wait_for_ui(settings, lambda: supervisor.pid() is not None)
+
+
+def _start(supervisor: Supervisor, program: Program, tell: Tell) -> None:
+    """A source that does not start takes nothing from the others; without one of the rest nothing arrives."""
+    try:
+        supervisor.start_program(program.name)
+    except UnavailableError as error:
+        if not program.is_source:
+            raise
+        tell(f"{error} The rest goes on without it.")
 
 
 def down(settings: Settings, tell: Tell) -> bool:
@@ -160,7 +176,7 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
         _drain_orchestrated(settings, timeout_seconds, tell)
         return
     programs = plan(settings)
-    _stop_programs(settings, [program for program in programs if program.name.startswith("producer-")], tell)
+    _stop_programs(settings, [program for program in programs if program.is_source], tell)
     _deliver_spools(settings, timeout_seconds, tell)
     _await_no_lag(settings, timeout_seconds, tell, group_lag)
     _stop_programs(settings, [program for program in reversed(programs) if program.name != BROKER_PROGRAM], tell)

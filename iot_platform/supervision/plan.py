@@ -13,6 +13,7 @@ _BROKER, _LOADER, _VALIDATOR, _PRODUCER = 10, 20, 30, 40
 _CODE_SERVER, _DAEMON, _WEBSERVER = 20, 30, 40
 
 BROKER_PROGRAM = "broker"
+_SOURCE_PREFIX = "producer-"
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Program:
     priority: int
     stop_seconds: int
     stream: str = ""
+
+    @property
+    def is_source(self) -> bool:
+        return self.name.startswith(_SOURCE_PREFIX)
 
     @property
     def command(self) -> list[str]:
@@ -74,4 +79,4 @@ def _validator(stream: str, slot: int) -> Program:
 
 def _fleet(stream: str) -> Program:
     arguments = ("produce", "--source", "fleet", "--stream", stream, "--supervised")
-    return Program(f"producer-{stream}", arguments, _PRODUCER, stop_seconds=20, stream=stream)
+    return Program(f"{_SOURCE_PREFIX}{stream}", arguments, _PRODUCER, stop_seconds=20, stream=stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import group_lag
 from iot_platform.stream.preflight import is_reachable
-from iot_platform.stream.spool import read_accounts
+from iot_platform.stream.spool import SourceAccount, read_accounts_there_are
 from iot_platform.supervision.dagster_home import ui_url
+from iot_platform.supervision.exits import failing
 from iot_platform.supervision.plan import plan
 from iot_platform.supervision.slots import Desired, Role, all_slots, is_held, read_desired
 from iot_platform.supervision.supervisor import Supervisor
@@ -35,6 +36,7 @@ def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
     beats = read_heartbeats(settings.heartbeat_dir, clock)
     totals = read_json(settings.state_dir / "totals.json")
     lag = _lag(settings, clock)
+    accounts, unreadable = _accounts(settings)
     return {
         "instance": settings.instance,
         "ui_url": ui_url(settings),
@@ -44,9 +46,9 @@ def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
         "dead_letters": totals.get("dead_letters", {"total": 0, "by_reason": {}}),
         "loaded_at": totals.get("at"),
         "lag": lag or {"messages": None, "seconds": None},
-        "spool": _spool(settings),
+        "spool": _spool(accounts),
         "disk": {"state_bytes": directory_bytes(settings.state_dir)},
-        "alerts": _alerts(settings, beats, lag is not None, clock),
+        "alerts": [*_alerts(settings, beats, lag is not None, clock), *unreadable],
         "processes": _processes(settings),
         "heartbeats": beats,
     }
@@ -140,8 +142,16 @@ def _lag(settings: Settings, clock: Clock) -> dict[str, Any] | None:
     }
 
 
-def _spool(settings: Settings) -> dict[str, Any]:
-    accounts = [account for stream in settings.streams for account in read_accounts(settings.spool_dir, stream)]
+def _accounts(settings: Settings) -> tuple[list[SourceAccount], list[dict[str, str]]]:
+    """The books of all sources, and an alert for each spool that cannot be read: it must not hide the rest."""
+    found = [read_accounts_there_are(settings.spool_dir, stream) for stream in settings.streams]
+    return (
+        [account for accounts, _ in found for account in accounts],
+        [{"what": "spool_unreadable", "text": error.message} for _, troubles in found for error in troubles],
+    )
+
+
+def _spool(accounts: Sequence[SourceAccount]) -> dict[str, Any]:
     return {
         "readings": sum(account.spooled for account in accounts),
         "sources": {
@@ -173,10 +183,15 @@ def _alerts(
     alerts = [*_raised(settings, clock)] if settings.dagster.enabled else []
     if not kafka_reachable:
         alerts.append({"what": "kafka_unreachable", "text": f"Kafka does not answer at {settings.bootstrap_servers}."})
-    for state in Supervisor(settings).states():
+    supervisor = Supervisor(settings)
+    exits = failing(supervisor.log_path, clock.now())
+    for state in supervisor.states():
+        log = settings.log_dir / f"{state.name}.log"
         if state.state in ("BACKOFF", "FATAL"):
-            log = settings.log_dir / f"{state.name}.log"
             alerts.append({"what": "process_failing", "text": f"{state.name} does not stay up; see {log}."})
+        elif state.name in exits:
+            text = f"{state.name} ended {exits[state.name]} times in the last five minutes; see {log}."
+            alerts.append({"what": "process_failing", "text": text})
         beat = beats.get(state.name)
         if state.running and beat is not None and beat["age_seconds"] > _HEARTBEAT_STALE_SECONDS:
             text = f"{state.name} has given no sign of life for {beat['age_seconds']:.0f} s."

@@ -59,6 +59,10 @@ class Supervisor:
         self._config_path = self._directory / "supervisord.conf"
 
     @property
+    def log_path(self) -> Path:
+        return self._settings.log_dir / "supervisord.log"
+
+    @property
     def socket_path(self) -> Path:
         """Beside the state; a deep state directory gets a short path under the temporary one."""
         path = self._directory / "supervisor.sock"
@@ -93,7 +97,14 @@ class Supervisor:
         write_atomically(self._config_path, self._config(programs))
         with (self._settings.log_dir / "supervisord.out").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(self._config_path)],
+                [
+                    sys.executable,
+                    "-m",
+                    "iot_platform.supervision.supervisord",
+                    "--nodaemon",
+                    "-c",
+                    str(self._config_path),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -108,10 +119,9 @@ class Supervisor:
             time.sleep(_POLL_SECONDS)
 
     def _config(self, programs: Sequence[Program]) -> str:
-        log = self._settings.log_dir / "supervisord.log"
         supervisord = (
             f"[supervisord]\nnodaemon=true\nsilent=true\npidfile={_escaped(self._pid_path)}\n"
-            f"logfile={_escaped(log)}\nlogfile_maxbytes={_LOG_BYTES}\nlogfile_backups={_LOG_FILES}\n"
+            f"logfile={_escaped(self.log_path)}\nlogfile_maxbytes={_LOG_BYTES}\nlogfile_backups={_LOG_FILES}\n"
         )
         sections = [
             f"[unix_http_server]\nfile={_escaped(self.socket_path)}\nchmod=0600\n",

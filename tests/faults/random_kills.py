@@ -24,7 +24,15 @@ from pathlib import Path
 
 from iot_platform.broker.node import LocalBroker
 from iot_platform.broker.ports import free_port
-from iot_platform.settings import DagsterSettings, FleetSettings, KafkaSettings, Settings, StreamSettings, load_settings
+from iot_platform.settings import (
+    BUILT_IN_STREAMS,
+    DagsterSettings,
+    FleetSettings,
+    KafkaSettings,
+    Settings,
+    StreamSettings,
+    load_settings,
+)
 from iot_platform.supervision.supervisor import Supervisor
 from tests.faults.journal import Verdict, compare, read_promise
 from tests.support.processes import command
@@ -69,7 +77,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "IOT_CACHE_DIR": str(settings.cache_dir),
         "IOT_KAFKA__BROKER_PORT": str(settings.kafka.broker_port),
         "IOT_KAFKA__CONTROLLER_PORT": str(settings.kafka.controller_port),
-        "IOT_STREAMS": json.dumps({STREAM: {}}),
+        "IOT_STREAMS": json.dumps({**dict.fromkeys(BUILT_IN_STREAMS, "none"), STREAM: {}}),
         "IOT_FLEET__RATE": str(settings.fleet.rate),
         "IOT_FLEET__JOURNAL": str(settings.fleet.journal),
         "IOT_DAGSTER__ENABLED": "false",

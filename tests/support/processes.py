@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from iot_platform.settings import Settings
+from iot_platform.settings import BUILT_IN_STREAMS, Settings
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
@@ -18,6 +18,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         f"IOT_STREAMS__{name.upper()}__VALIDATORS": str(options.validators)
         for name, options in settings.streams.items()
     }
+    absent = {f"IOT_STREAMS__{name.upper()}": "none" for name in BUILT_IN_STREAMS.keys() - settings.streams.keys()}
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("IOT_")},
         "IOT_INSTANCE": settings.instance,
@@ -25,6 +26,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "IOT_CACHE_DIR": str(settings.cache_dir),
         "IOT_KAFKA__BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         **streams,
+        **absent,
         **more,
     }
 

@@ -5,8 +5,17 @@ CRC32 over its frames; the source's cursor and the counters change in the same t
 acknowledged them. At every commit: born = acknowledged + spooled + refused + quarantined.
 """
 
-from iot_platform.stream.spool.accounts import SourceAccount, read_accounts
+from iot_platform.stream.spool.accounts import SourceAccount, read_accounts, read_accounts_there_are
 from iot_platform.stream.spool.file import SpoolFullError, spool_path
 from iot_platform.stream.spool.writer import Depth, Spool, SpooledBatch
 
-__all__ = ["Depth", "SourceAccount", "Spool", "SpoolFullError", "SpooledBatch", "read_accounts", "spool_path"]
+__all__ = [
+    "Depth",
+    "SourceAccount",
+    "Spool",
+    "SpoolFullError",
+    "SpooledBatch",
+    "read_accounts",
+    "read_accounts_there_are",
+    "spool_path",
+]

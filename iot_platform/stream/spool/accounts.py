@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from iot_platform.errors import PlatformError
 from iot_platform.stream.spool.file import explained, read_counters
 
 
@@ -30,12 +31,27 @@ class SourceAccount:
 
 
 def read_accounts(spool_dir: Path, stream: str) -> list[SourceAccount]:
-    """The books of every source of `stream`, by name; read only, also beside a running producer."""
+    """The books of every source of `stream`, by name; read only, also beside a running producer.
+
+    Raises DamagedError or UnavailableError, with the file's name, when one cannot be read.
+    """
+    accounts, troubles = read_accounts_there_are(spool_dir, stream)
+    if troubles:
+        raise troubles[0]
+    return accounts
+
+
+def read_accounts_there_are(spool_dir: Path, stream: str) -> tuple[list[SourceAccount], list[PlatformError]]:
+    """The books that can be read, and an error for each file that cannot."""
+    accounts: list[SourceAccount] = []
+    troubles: list[PlatformError] = []
     # Slots follow the name and a hyphen, which no stream name contains: no stream sees another's spools.
-    return [
-        _read_account(path, path.stem.removeprefix(f"{stream}-"))
-        for path in sorted(spool_dir.glob(f"{stream}-*.sqlite"))
-    ]
+    for path in sorted(spool_dir.glob(f"{stream}-*.sqlite")):
+        try:
+            accounts.append(_read_account(path, path.stem.removeprefix(f"{stream}-")))
+        except PlatformError as error:
+            troubles.append(error)
+    return accounts, troubles
 
 
 def _read_account(path: Path, name: str) -> SourceAccount:

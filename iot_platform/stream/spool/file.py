@@ -41,6 +41,11 @@ def explained(path: Path) -> Iterator[None]:
                 f"The spool {path} cannot be written: {error}.",
                 next_step="Free space on its disk; it goes on by itself.",
             ) from error
+        if error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise UnavailableError(
+                f"The spool {path} cannot be opened: {error}.",
+                next_step="Give this user the right to read and write it and its directory, or move it aside.",
+            ) from error
         raise
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:

@@ -1,0 +1,55 @@
+"""The settings of one stream, and the streams that are there unless they are switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def none_by_name(value: object) -> object:
+    """Neither TOML nor the environment has a null."""
+    return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+CanBeNone = BeforeValidator(none_by_name)
+StreamName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RetentionSettings(Section):
+    raw_days: float = Field(7, gt=0)
+    validated_days: float = Field(7, gt=0)
+    dlq_days: float = Field(30, gt=0)
+    ledger_days: float = Field(30, gt=0)
+
+
+class StreamSettings(Section):
+    """One stream of readings: its topics are named after it (see contract/topology.py)."""
+
+    catalogue: str = Field("iot_data", description="a built-in catalogue's name, or a path to a TOML file")
+    partitions: int = Field(3, ge=1)
+    validators: int = Field(1, ge=0, description="how many validators `up` runs")
+    max_age_seconds: Annotated[float | None, CanBeNone] = Field(
+        86_400, description='older than this on arrival is dead; "none" = no limit'
+    )
+    max_ahead_seconds: Annotated[float | None, CanBeNone] = Field(
+        300, description='further ahead than this is dead; "none" = no limit'
+    )
+    dedup_window_hours: float = Field(72, gt=0)
+    max_message_bytes: int = Field(1_000_000, ge=1_000, description="largest raw record")
+    retention: RetentionSettings = RetentionSettings()
+
+
+BUILT_IN_STREAMS: Mapping[str, dict[str, object]] = {
+    "iot_data": {},
+    "air_quality": {"catalogue": "air_quality", "max_age_seconds": None, "max_ahead_seconds": None},
+}
+
+
+def default_streams() -> dict[StreamName, StreamSettings]:
+    return {name: StreamSettings.model_validate(options) for name, options in BUILT_IN_STREAMS.items()}
