@@ -19,6 +19,7 @@ from iot_platform.supervision.supervisor import Supervisor
 
 _REFRESH_SECONDS = 1.0
 _PLAIN_REFRESH_SECONDS = 10.0
+_SPANS = "sent: in all; valid, dead, duplicates: since the validator's start"
 
 
 def follow(settings: Settings, clock: Clock, supervisor: Supervisor) -> None:
@@ -59,6 +60,7 @@ def _streams(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
     made = Table(
         title="Streams", title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0, show_edge=False
     )
+    made.caption, made.caption_justify = _SPANS, "left"
     for column, justify in (
         ("stream", "left"), ("running", "left"), ("sent", "right"), ("valid", "right"), ("dead", "right"),
         ("duplicates", "right"), ("per second", "right"), ("lag", "right"), ("seconds behind", "right"),
@@ -70,8 +72,8 @@ def _streams(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
         group = (status["lag"].get("groups") or {}).get(f"validator-{stream}", {})
         sent = sum(
             beat.get("acknowledged", 0)
-            for name, beat in status["heartbeats"].items()
-            if name.startswith(f"producer-{stream}")
+            for beat in status["heartbeats"].values()
+            if (beat.get("role"), beat.get("stream")) == ("producer", stream)
         )
         made.add_row(
             stream, f"{counts['running']} of {counts['desired']}", f"{sent:,}", f"{done['valid']:,}",

@@ -45,6 +45,21 @@ def test_the_streams_of_the_live_view_keep_their_names(status: Callable[[int], d
     assert "…" not in shown
 
 
+def test_counters_of_different_spans_are_labelled_and_every_stream_has_its_own(
+    status: Callable[[int], dict[str, Any]],
+) -> None:
+    document = status(0)
+    document["streams"] = {name: {"desired": 1, "running": 1} for name in ("hall", "hall2")}
+    document["heartbeats"] = {
+        f"producer-{name}": {"role": "producer", "stream": name, "acknowledged": sent}
+        for name, sent in (("hall", 2_041), ("hall2", 7))
+    }
+    shown = printed(render(document, None))
+    rows = {line.split()[0]: line.split() for line in shown.splitlines() if line.startswith("hall")}
+    assert (rows["hall"][4], rows["hall2"][4]) == ("2,041", "7")
+    assert "sent: in all; valid, dead, duplicates: since the validator's start" in shown
+
+
 @pytest.fixture
 def status() -> Callable[[int], dict[str, Any]]:
     def made(figure: int) -> dict[str, Any]:
