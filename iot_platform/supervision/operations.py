@@ -34,7 +34,7 @@ def up(settings: Settings, tell: Tell) -> Supervisor:
 
     Raises AlreadyRunningError, PortTakenError, KafkaUnavailableError or SettingsError with what to change.
     """
-    check_settings(settings)
+    check_settings(settings, tell)
     with lease(settings.lease_dir / "up.lock", "A start of the platform"):
         programs = plan(settings)
         supervisor = _idle_supervisor(settings, programs)
@@ -68,10 +68,12 @@ def stop_broker(settings: Settings, tell: Tell) -> bool:
     return LocalBroker(settings).pid() is not None and down(settings, tell)
 
 
-def check_settings(settings: Settings) -> None:
-    """What would otherwise show only in a process that restarts again and again. Raises SettingsError."""
-    for options in settings.streams.values():
+def check_settings(settings: Settings, tell: Tell) -> None:
+    """What would otherwise show only in a process that restarts again and again, or never. Raises SettingsError."""
+    for name, options in settings.streams.items():
         load_catalogue(options.catalogue)
+        if options.doubt:
+            tell(f"Warning: stream {name}: {options.doubt}")
     fleet = settings.fleet
     if fleet.enabled and fleet.stream not in settings.streams:
         known = ", ".join(sorted(settings.streams))

@@ -12,8 +12,22 @@ from iot_platform.supervision.operations import check_settings
 def test_a_fleet_without_its_stream_names_the_settings_to_change() -> None:
     settings = load_settings(streams={"greenhouse": StreamSettings()})
     with pytest.raises(SettingsError, match=r"'iot_data'.*greenhouse\..*IOT_FLEET__STREAM.*IOT_FLEET__ENABLED"):
-        check_settings(settings)
+        check_settings(settings, print)
 
 
 def test_a_fleet_that_is_turned_off_needs_no_stream() -> None:
-    check_settings(load_settings(streams={"greenhouse": StreamSettings()}, fleet=FleetSettings(enabled=False)))
+    check_settings(load_settings(streams={"greenhouse": StreamSettings()}, fleet=FleetSettings(enabled=False)), print)
+
+
+@pytest.mark.parametrize(
+    ("hours", "max_age_seconds", "warned"),
+    [(72, 86_400, False), (48, 86_400, False), (47, 86_400, True), (72, 7 * 86_400, True), (1, None, False)],
+)
+def test_a_window_too_short_for_readings_from_a_spool_is_warned_of(
+    hours: float, max_age_seconds: float | None, warned: bool
+) -> None:
+    told: list[str] = []
+    stream = StreamSettings(dedup_window_hours=hours, max_age_seconds=max_age_seconds)
+    check_settings(load_settings(streams={"iot_data": stream}), told.append)
+    assert len(told) == warned
+    assert all(text.startswith("Warning: stream iot_data: dedup_window_hours is") for text in told)
