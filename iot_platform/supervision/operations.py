@@ -149,7 +149,7 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
     _deliver_spools(settings, timeout_seconds, tell)
     _await_no_lag(settings, timeout_seconds, tell)
     for program in reversed(programs):
-        if program.name != BROKER_PROGRAM:
+        if program.name != BROKER_PROGRAM and not program.is_source:
             tell(f"Stopping {program.name} …")
             supervisor.stop_program(program.name)
 

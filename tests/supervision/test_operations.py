@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from iot_platform.errors import SettingsError
-from iot_platform.settings import FleetSettings, StreamSettings, load_settings
+from iot_platform.settings import FleetSettings, Settings, StreamSettings, load_settings
+from iot_platform.supervision import operations
 from iot_platform.supervision.operations import check_settings
 
 
@@ -31,3 +32,20 @@ def test_a_window_too_short_for_readings_from_a_spool_is_warned_of(
     check_settings(load_settings(streams={"iot_data": stream}), told.append)
     assert len(told) == warned
     assert all(text.startswith("Warning: stream iot_data: dedup_window_hours is") for text in told)
+
+
+class StoppedSupervisor:
+    """Lets every program be stopped."""
+
+    def __init__(self, _settings: Settings) -> None:
+        pass
+
+    def stop_program(self, name: str) -> None:
+        pass
+
+
+def test_drain_says_of_each_process_once_that_it_stops_the_sources_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "Supervisor", StoppedSupervisor)
+    told: list[str] = []
+    operations.drain(load_settings(streams={}), 1.0, told.append)  # no stream: nothing to wait for
+    assert told == ["Stopping producer-iot_data …", "Stopping loader …"]
