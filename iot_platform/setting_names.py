@@ -48,7 +48,9 @@ def unknown_keys(document: Mapping[str, Any], model: type[BaseModel], above: Pla
 def closest(place: Place, model: type[BaseModel]) -> Place:
     """The setting whose name is most like that of `place`; a name that the user chooses stays as it is in `place`."""
     known = {dotted(one): one for one in _settings(model, place)}
-    (best,) = get_close_matches(dotted(place), known, n=1, cutoff=0.0)
+    # A whole word of a name in the right section says more than like letters: kafka.port means kafka.broker_port.
+    fitting = [name for name, one in known.items() if one[:-1] == place[:-1] and place[-1] in one[-1].split("_")]
+    (best,) = get_close_matches(dotted(place), fitting or known, n=1, cutoff=0.0)
     return known[best]
 
 

@@ -264,7 +264,9 @@ def load_settings(**overrides: object) -> Settings:
         try:
             return Settings(**overrides)  # type: ignore[arg-type]
         except ValidationError as error:
-            mistakes = [f"{env_name(item['loc'])}: {item['msg']}" for item in error.errors()]
+            mistakes = [
+                f"{env_name(item['loc'])}: {item['msg'].removeprefix('Value error, ')}" for item in error.errors()
+            ]
         except UnreadableError as error:  # says which, but not what
             mistakes = [f"a section given as one variable must be JSON: {error}"]
     raise SettingsError(

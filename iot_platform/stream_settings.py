@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 def none_by_name(value: object) -> object:
     """Neither TOML nor the environment has a null."""
     return None if isinstance(value, str) and value.lower() == "none" else value
 
+
+SPOOL_AGE_HOURS = 24.0
+"""An outage of Kafka that readings should be able to wait for in a spool, and their repeats still be known."""
 
 CanBeNone = BeforeValidator(none_by_name)
 StreamName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
@@ -43,6 +46,34 @@ class StreamSettings(Section):
     dedup_window_hours: float = Field(72, gt=0)
     max_message_bytes: int = Field(1_000_000, ge=1_000, description="largest raw record")
     retention: RetentionSettings = RetentionSettings()
+
+    @model_validator(mode="after")
+    def _ledger_holds_the_window(self) -> Self:
+        """A validator that starts learns the accepted ids of the window from the ledger, or refuses to start."""
+        if self.retention.ledger_days * 24 < self.dedup_window_hours:
+            raise ValueError(
+                f"the ledger is kept for {self.retention.ledger_days:g} days, less than dedup_window_hours "
+                f"({self.dedup_window_hours:g}): raise retention.ledger_days, or lower dedup_window_hours"
+            )
+        return self
+
+    @property
+    def doubt(self) -> str:
+        """What may let a repeat be valid twice; empty when nothing does.
+
+        No mistake: whoever lost the older ledger must be able to go on with a shorter window.
+        """
+        if self.max_age_seconds is None or self.dedup_window_hours >= self._window_wanted_hours:
+            return ""
+        return (
+            f"dedup_window_hours is {self.dedup_window_hours:g}, but a reading may be {self.max_age_seconds / 3600:g} "
+            f"h old and wait {SPOOL_AGE_HOURS:g} h in a spool: a later repeat of it would be valid again. "
+            f"{self._window_wanted_hours:g} is safe."
+        )
+
+    @property
+    def _window_wanted_hours(self) -> float:
+        return (self.max_age_seconds or 0) / 3600 + SPOOL_AGE_HOURS
 
 
 BUILT_IN_STREAMS: Mapping[str, dict[str, object]] = {

@@ -68,10 +68,21 @@ def test_the_warehouse_can_be_asked_while_it_is_loaded(installation: Installatio
 def test_a_dead_letter_can_be_found_and_seen_whole(installation: Installation) -> None:
     eventually(lambda: bool(installation.json("dlq", "list")["dead_letters"]), 30, "a dead letter in the copy")
     newest = installation.json("dlq", "list")["dead_letters"][0]
+    assert newest["source"] in installation.run("dlq", "list", "--limit", "500").stdout  # to be copied, at 80 columns
     (whole,) = installation.json("dlq", "show", newest["source"])["dead_letters"]
     assert whole["reasons"] == newest["reasons"]
     assert "value_base64" in whole
     assert "no reason code" in installation.run("dlq", "list", "--reason", "odd", expect=2).stderr
+
+
+def test_names_and_process_ids_are_whole_at_80_columns(installation: Installation) -> None:
+    status, lag = installation.run("status").stdout, installation.run("lag").stdout
+    for process in installation.json("status")["processes"]:
+        assert f" {process['name']} " in status
+        assert f" {process['pid']} " in status
+    for group in installation.json("lag")["groups"]:
+        assert f"Lag of {group['group']} " in lag
+        assert all(f" {part['topic']} " in lag for part in group["partitions"])
 
 
 def test_a_second_start_says_so_and_names_the_setting(installation: Installation) -> None:

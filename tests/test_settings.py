@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from iot_platform.errors import SettingsError
@@ -33,6 +34,8 @@ def told() -> str:
 
 
 MISSPELT = {
+    "IOT_KAFKA__PORT": "IOT_KAFKA__BROKER_PORT",
+    "IOT_STREAMS__MY_STREAM__WINDOW": "IOT_STREAMS__MY_STREAM__DEDUP_WINDOW_HOURS",
     "IOT_KAFAK__BROKER_PORT": "IOT_KAFKA__BROKER_PORT",
     "IOT_KAFKA_BROKER_PORT": "IOT_KAFKA__BROKER_PORT",
     "IOT_KAFKA__BROKERPORT": "IOT_KAFKA__BROKER_PORT",
@@ -155,6 +158,11 @@ def test_streams_that_a_program_names_are_just_those() -> None:
         ("IOT_CONFIG", "nowhere.toml", "There is no file nowhere.toml"),
         ("IOT_KAFKA", "localhost:29092", "must be JSON"),
         ("IOT_KAFKA", '{"brokerport": 1}', "IOT_KAFKA__BROKERPORT"),
+        (
+            "IOT_STREAMS__IOT_DATA__DEDUP_WINDOW_HOURS",
+            "721",
+            "IOT_STREAMS__IOT_DATA: the ledger is kept for 30 days, less",
+        ),
         ("IOT_KAFKA__BROKER_PORT", "80", "IOT_KAFKA__BROKER_PORT: Input should be greater than or equal to 1024"),
     ],
 )
@@ -174,6 +182,7 @@ def test_a_malformed_file_of_settings_is_one_sentence(content: bytes) -> None:
 _KEYS = st.sampled_from(["kafka", "streams", "retention", "properties", "instance"]) | st.text(max_size=8)
 
 
+@hypothesis_settings(deadline=None)  # what it takes depends on the document and on the machine
 @given(st.recursive(st.dictionaries(_KEYS, st.integers()), lambda more: st.dictionaries(_KEYS, more)))
 def test_of_any_document_what_is_no_setting_is_told_with_one_that_is(document: dict[str, object]) -> None:
     for place in unknown_keys(document, Settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -49,12 +49,15 @@ def print_json(document: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(document, indent=2, default=str))
 
 
-def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
-    """A table; numbers are set to the right with thousands separated."""
+def table(title: str, columns: list[str], rows: list[list[Any]], whole: Collection[str] = ()) -> Table:
+    """A table; numbers are set to the right with thousands separated.
+
+    Where there is little room a cell is folded, never cut; the columns in `whole` stay on one line, to be copied.
+    """
     made = Table(title=title, title_justify="left", header_style="bold")
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
-        made.add_column(column, justify="right" if numeric else "left")
+        made.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=column in whole)
     for row in rows:
         made.add_row(*(shown(cell) for cell in row))
     return made

@@ -134,12 +134,13 @@ def lag(as_json: JsonOption = False) -> None:
             }
         )
         return
-    rows = [
-        [group.group, part.topic, part.partition, part.committed, part.end, part.messages, part.seconds]
-        for group in groups
-        for part in group.partitions
-    ]
-    out.print(table("Lag", ["group", "topic", "partition", "committed", "end", "messages", "seconds"], rows))
+    columns = ["topic", "partition", "committed", "end", "messages", "seconds"]
+    for group in groups:
+        rows = [
+            [part.topic, part.partition, part.committed, part.end, part.messages, part.seconds]
+            for part in group.partitions
+        ]
+        out.print(table(f"Lag of {group.group}", columns, rows, whole=["topic"]))
 
 
 @topics.command("list")
@@ -158,7 +159,9 @@ def topics_list(as_json: JsonOption = False) -> None:
         else [fact.name, None, None, None]
         for fact in facts
     ]  # fmt: skip
-    out.print(table("Topics", ["topic", "partitions", "retention (days)", "largest record (bytes)"], rows))
+    out.print(
+        table("Topics", ["topic", "partitions", "retention (days)", "largest record (bytes)"], rows, whole=["topic"])
+    )
     if not all(fact.exists for fact in facts):
         err.print("Those without figures are missing: `iot-platform topics create` makes them.")
 
@@ -193,7 +196,8 @@ def dlq_list(
     rows = [
         [letter.source, letter.sensor_id, ", ".join(letter.codes), letter.detail, letter.attempts] for letter in found
     ]
-    out.print(table("Dead letters", ["source", "sensor", "reasons", "first detail", "attempts"], rows))
+    columns = ["source", "sensor", "reasons", "first detail", "attempts"]
+    out.print(table("Dead letters", columns, rows, whole=["source"]))
     err.print("`iot-platform dlq show SOURCE` shows one with its bytes." if found else "There are none like that.")
 
 

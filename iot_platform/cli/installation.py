@@ -85,7 +85,7 @@ def status(as_json: JsonOption = False) -> None:
         print_json(document)
         return
     out.print(render(document, None))
-    rows = [[p["name"], p["state"], p["pid"], p["uptime_seconds"]] for p in document["processes"]]
-    out.print(table("Processes", ["process", "state", "pid", "seconds up"], rows))
+    rows = [[p["name"], p["state"], str(p["pid"] or "-"), p["uptime_seconds"]] for p in document["processes"]]
+    out.print(table("Processes", ["process", "state", "pid", "seconds up"], rows, whole=["process"]))
     if all(process["state"] == "STOPPED" for process in document["processes"]):
         _tell("Nothing runs here. Start it with `iot-platform up` (or `make run`).")

@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from iot_platform.clock import Clock, unix_millis
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError
-from iot_platform.stream.answers import answered
+from iot_platform.stream.answers import answered, no_answer
 from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 
 _OLDEST_SECONDS = 5.0
@@ -118,7 +118,7 @@ def group_lag(clients: Clients, stream: str, clock: Clock) -> list[GroupFigures]
 def read_group(clients: Clients, group: str, topics: Sequence[str], clock: Clock) -> GroupFigures:
     """The figures of any group on `topics`. Raises KafkaUnavailableError."""
     admin = clients.admin()  # kept until all answers are here: a collected client never answers
-    places = _places(admin, topics)
+    places = _places(clients, admin, topics)
     # The group first: a commit that comes in between then shows as lag, never as an offset beyond the end.
     committed = _committed(clients, group, places)
     spans = _spans(admin, places)
@@ -141,7 +141,7 @@ def read_group(clients: Clients, group: str, topics: Sequence[str], clock: Clock
 def log_spans(clients: Clients, topics: Sequence[str]) -> dict[Place, LogSpan]:
     """What each partition of `topics` holds. Raises KafkaUnavailableError."""
     admin = clients.admin()
-    return _spans(admin, _places(admin, topics))
+    return _spans(admin, _places(clients, admin, topics))
 
 
 def _spans(admin: AdminClient, places: Sequence[Place]) -> dict[Place, LogSpan]:
@@ -152,11 +152,11 @@ def _spans(admin: AdminClient, places: Sequence[Place]) -> dict[Place, LogSpan]:
     return {place: LogSpan(low[place], end[place], high[place]) for place in places}
 
 
-def _places(admin: AdminClient, topics: Sequence[str]) -> list[Place]:
+def _places(clients: Clients, admin: AdminClient, topics: Sequence[str]) -> list[Place]:
     try:
         known = admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS).topics
     except KafkaException as error:
-        raise KafkaUnavailableError(f"Kafka does not answer: {error.args[0].str()}.") from error
+        raise no_answer(clients.bootstrap_servers, error) from error
     missing = [topic for topic in topics if topic not in known]
     if missing:
         raise KafkaUnavailableError(

@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 
 from iot_platform.errors import KafkaUnavailableError, OffsetsLostError
-from iot_platform.stream.answers import answered
+from iot_platform.stream.answers import answered, no_answer
 from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 
 Place = tuple[str, int]
@@ -153,10 +153,7 @@ def partition_counts(clients: Clients, topics: list[str]) -> dict[str, int]:
     try:
         known = admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS).topics
     except KafkaException as error:
-        raise KafkaUnavailableError(
-            f"Kafka does not answer at {clients.bootstrap_servers}: {error.args[0].str()}.",
-            next_step="Start it with `iot-platform up`.",
-        ) from error
+        raise no_answer(clients.bootstrap_servers, error) from error
     missing = [topic for topic in topics if topic not in known]
     if missing:
         raise KafkaUnavailableError(

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 10.0
 _QUEUE_MAX_MESSAGES = 200_000
+_POLL_INTERVAL_TRANSACTIONS = 3
+"""Between two polls lies one transaction; one that takes longer than this many may has lost its session anyway."""
 _STREAM_TIME_TOLERANCE = timedelta(minutes=5)
 
 
@@ -106,10 +108,12 @@ class Session:
 
     def _consumer_options(self) -> dict[str, Any]:
         session_ms = round(self._settings.validator.session_timeout_seconds * 1000)
+        transaction_ms = round(self._settings.validator.transaction_timeout_seconds * 1000)
         return {
             "session.timeout.ms": session_ms,
             "heartbeat.interval.ms": session_ms // 3,
-            "max.poll.interval.ms": 300_000,
+            # Also how long a rebalance waits for a member that died and that Kafka forgot to time out (decision 0010).
+            "max.poll.interval.ms": max(session_ms, _POLL_INTERVAL_TRANSACTIONS * transaction_ms),
             "partition.assignment.strategy": "cooperative-sticky",
         }
 

@@ -21,7 +21,7 @@ from confluent_kafka.admin import (
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError, SettingsError
 from iot_platform.settings import Settings, StreamSettings
-from iot_platform.stream.answers import answered
+from iot_platform.stream.answers import answered, no_answer
 from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
 
 OUTPUT_HEADROOM_BYTES = 131_072
@@ -167,7 +167,7 @@ def describe_topics(clients: Clients, settings: Settings, stream: str) -> list[T
     """The stream's topics as they are on the cluster."""
     admin = clients.admin()
     facts = []
-    known = _all_topics(admin)
+    known = _all_topics(clients, admin)
     for plan in plan_topics(stream, settings.stream(stream)):
         if plan.name not in known:
             facts.append(TopicFacts(plan.name, exists=False))
@@ -185,11 +185,9 @@ def describe_topics(clients: Clients, settings: Settings, stream: str) -> list[T
     return facts
 
 
-def _all_topics(admin: AdminClient) -> dict[str, int]:
+def _all_topics(clients: Clients, admin: AdminClient) -> dict[str, int]:
     try:
         metadata = admin.list_topics(timeout=ADMIN_TIMEOUT_SECONDS)
     except KafkaException as error:
-        raise KafkaUnavailableError(
-            f"Kafka does not answer: {error.args[0].str()}.", next_step="See `iot-platform broker status`."
-        ) from error
+        raise no_answer(clients.bootstrap_servers, error) from error
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}

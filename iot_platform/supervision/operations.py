@@ -39,7 +39,7 @@ def up(settings: Settings, tell: Tell) -> Supervisor:
 
     Raises AlreadyRunningError, PortTakenError, KafkaUnavailableError or SettingsError with what to change.
     """
-    check_settings(settings)
+    check_settings(settings, tell)
     with lease(settings.lease_dir / "up.lock", "A start of the platform"):
         programs = plan(settings)
         if settings.dagster.enabled and _is_drained(settings):
@@ -84,10 +84,12 @@ def _is_drained(settings: Settings) -> bool:
     return bool(states) and idle and all(state.running for state in states)
 
 
-def check_settings(settings: Settings) -> None:
-    """What would otherwise show only in a process that restarts again and again. Raises SettingsError."""
-    for options in settings.streams.values():
+def check_settings(settings: Settings, tell: Tell) -> None:
+    """What would otherwise show only in a process that restarts again and again, or never. Raises SettingsError."""
+    for name, options in settings.streams.items():
         load_catalogue(options.catalogue)
+        if options.doubt:
+            tell(f"Warning: stream {name}: {options.doubt}")
     fleet = settings.fleet
     if fleet.enabled and fleet.stream not in settings.streams:
         known = ", ".join(sorted(settings.streams))
@@ -179,7 +181,8 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
     _stop_programs(settings, [program for program in programs if program.is_source], tell)
     _deliver_spools(settings, timeout_seconds, tell)
     _await_no_lag(settings, timeout_seconds, tell, group_lag)
-    _stop_programs(settings, [program for program in reversed(programs) if program.name != BROKER_PROGRAM], tell)
+    rest = [program for program in reversed(programs) if program.name != BROKER_PROGRAM and not program.is_source]
+    _stop_programs(settings, rest, tell)
 
 
 def _drain_orchestrated(settings: Settings, timeout_seconds: float, tell: Tell) -> None:

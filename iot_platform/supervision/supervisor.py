@@ -32,6 +32,8 @@ _POLL_SECONDS = 0.1
 _RESTARTS = 10  # failed starts in a row until supervisord gives up; it waits 1, 2, 3 … s between them
 _LOG_BYTES = 10_000_000
 _LOG_FILES = 3
+_LAST_WORDS_CHARACTERS = 4_000
+_ERROR = "error: "  # as the command line prints what it leaves with
 _RPC_FACTORY = "supervisor.rpcinterface:make_main_rpcinterface"
 
 
@@ -180,10 +182,9 @@ class Supervisor:
                 calls.startProcess(name, True)
             except xmlrpc.client.Fault as fault:
                 if "ALREADY_STARTED" not in fault.faultString:
-                    raise UnavailableError(
-                        f"'{name}' did not start ({fault.faultString}).",
-                        next_step=f"See {self._settings.log_dir / (name + '.log')}.",
-                    ) from fault
+                    log = self._settings.log_dir / f"{name}.log"
+                    why = (_last_words(log) or fault.faultString).rstrip(".")
+                    raise UnavailableError(f"'{name}' did not start: {why}.", next_step=f"See {log}.") from fault
 
     def stop_program(self, name: str) -> None:
         """Stop one program and wait until it is gone; nothing to do when it does not run."""
@@ -209,6 +210,17 @@ class Supervisor:
                 next_step="See `iot-platform status`; `iot-platform down` again goes on waiting.",
             ) from None
         return True
+
+
+def _last_words(log: Path) -> str:
+    """The last line of a log; a command that leaves with an error may say what to do in one line more."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace")[-_LAST_WORDS_CHARACTERS:].splitlines()
+    except OSError:
+        return ""
+    *before, last = [line.strip() for line in lines if line.strip()] or [""]
+    said = f"{before[-1]} {last}" if before and before[-1].startswith(_ERROR) else last
+    return said.removeprefix(_ERROR)
 
 
 def _escaped(value: Path | str) -> str:

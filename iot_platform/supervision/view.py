@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -18,6 +19,7 @@ from iot_platform.supervision.supervisor import Supervisor
 
 _REFRESH_SECONDS = 1.0
 _PLAIN_REFRESH_SECONDS = 10.0
+_SPANS = "sent: in all; valid, dead, duplicates: since the validator's start"
 
 
 def follow(settings: Settings, clock: Clock, supervisor: Supervisor) -> None:
@@ -54,20 +56,24 @@ def one_line(status: dict[str, Any]) -> str:
 
 
 def _streams(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
-    made = Table(title="Streams", title_justify="left", header_style="bold")
+    # Nine columns: without lines between them they fit a terminal of 80.
+    made = Table(
+        title="Streams", title_justify="left", header_style="bold", box=SIMPLE_HEAD, padding=0, show_edge=False
+    )
+    made.caption, made.caption_justify = _SPANS, "left"
     for column, justify in (
-        ("stream", "left"), ("validators", "left"), ("sent", "right"), ("valid", "right"), ("dead", "right"),
+        ("stream", "left"), ("running", "left"), ("sent", "right"), ("valid", "right"), ("dead", "right"),
         ("duplicates", "right"), ("per second", "right"), ("lag", "right"), ("seconds behind", "right"),
     ):  # fmt: skip
-        made.add_column(column, justify=justify)  # type: ignore[arg-type]
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=column == "stream")  # type: ignore[arg-type]
     for stream, counts in status["streams"].items():
         done = _validated(status, stream)
         rate = "-" if before is None else f"{_rate(status, before, stream):,.1f}"
         group = (status["lag"].get("groups") or {}).get(f"validator-{stream}", {})
         sent = sum(
             beat.get("acknowledged", 0)
-            for name, beat in status["heartbeats"].items()
-            if name.startswith(f"producer-{stream}")
+            for beat in status["heartbeats"].values()
+            if (beat.get("role"), beat.get("stream")) == ("producer", stream)
         )
         made.add_row(
             stream, f"{counts['running']} of {counts['desired']}", f"{sent:,}", f"{done['valid']:,}",
@@ -80,6 +86,8 @@ def _streams(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
 def _warehouse(status: dict[str, Any]) -> Table:
     dead = status["dead_letters"]
     made = Table(title="Warehouse", title_justify="left", show_header=False)
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
     made.add_row("readings", f"{status['readings']:,}")
     reasons = sorted(dead["by_reason"].items(), key=lambda item: -item[1])
     made.add_row("dead letters", f"{dead['total']:,}")

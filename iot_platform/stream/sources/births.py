@@ -120,7 +120,7 @@ class Births:
 def _filled(template: str, cells: Mapping[str, Any]) -> str:
     if "{" not in template:
         return template
-    return re.sub(r"\{([^{}]+)\}", lambda found: _text(cells.get(found[1])), template)
+    return mappings.PLACEHOLDER.sub(lambda found: _text(cells.get(found[1])), template)
 
 
 def _text(cell: Any) -> str:

@@ -30,6 +30,7 @@ metadata = { status = "T_status" }
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,6 +40,9 @@ import msgspec
 
 from iot_platform.contract.reading import FIELDS
 from iot_platform.errors import UsageError
+
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+"""A column's name in a `sensor_id`."""
 
 Format = Literal["csv", "parquet", "ndjson"]
 OneCharacter = Annotated[str, msgspec.Meta(min_length=1, max_length=1)]
@@ -82,7 +86,8 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Every column that the file must have."""
         named = [*self.time.columns, *self.metadata.values()]
         for measurement in self.measurement:
-            named += [measurement.column, *measurement.metadata.values()]
+            in_id = PLACEHOLDER.findall(measurement.sensor_id)  # without one, sensors would become one another
+            named += [measurement.column, *in_id, *measurement.metadata.values()]
         return list(dict.fromkeys(named))
 
     @property
