@@ -39,6 +39,10 @@ def defs() -> dg.Definitions:
         ],
         asset_checks=[checks],
         jobs=[validator, producer, cycle, upkeep],
-        sensors=[keep_streams_running, keep_loading(cycle, settings.dagster.load_interval_seconds), watch_sensor(settings)],
+        sensors=[
+            keep_streams_running,
+            keep_loading(cycle, settings.dagster.load_interval_seconds),
+            watch_sensor(settings),
+        ],
         schedules=[upkeep_schedule],
     )
