@@ -140,6 +140,7 @@ def test_a_terminated_run_is_canceled_and_holds_its_slot(here: Settings, kept: d
     assert status_of(kept, slot) is dg.DagsterRunStatus.CANCELED
     (action,) = decide([slot_facts(kept, here, slot)], read_desired(here), NOW)
     assert isinstance(action, Hold)
+    assert f"`iot-platform streams start {slot.name}`" in told(kept, action.run_id)
 
 
 @pytest.mark.parametrize("is_gone", [False, True])

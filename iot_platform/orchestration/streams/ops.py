@@ -86,7 +86,7 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
     with _failing(), stop.listening():
         work(settings, slot, stop, heartbeat, clock)
     heartbeat.tell()
-    _end(context, stop)
+    _end(context, slot, stop)
 
 
 @contextmanager
@@ -119,8 +119,14 @@ def _take_by_hand(context: dg.OpExecutionContext, settings: Settings, slot: Slot
     context.instance.add_run_tags(context.run_id, {SLOT_TAG: slot.name})
 
 
-def _end(context: dg.OpExecutionContext, stop: RunStop) -> None:
-    context.log.info(f"Stopped: {stop.reason or 'the work was done'}.")
+def _end(context: dg.OpExecutionContext, slot: Slot, stop: RunStop) -> None:
+    told = f"Stopped: {stop.reason or 'the work was done'}."
+    if stop.reason is Reason.TERMINATED:  # what Dagster tells next looks like an error
+        told += (
+            f" It ended between two transactions, nothing is lost. Terminate keeps {slot.name} off until "
+            f"`iot-platform streams start {slot.name}`, or a run launched here."
+        )
+    context.log.info(told)
     if stop.reason is Reason.TERMINATED:
         raise dg.DagsterExecutionInterruptedError
     if stop.reason in (Reason.ORPHANED, Reason.RUN_OVER):
