@@ -15,6 +15,7 @@ from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 
 _ASK_SECONDS = 3.0
+_LOOK_SECONDS = 1.0  # a stop that comes meanwhile waits as long
 _POLL_SECONDS = 0.2
 _TRANSACTION_SECONDS = 20.0
 _STREAM_SECONDS = 15.0
@@ -55,7 +56,7 @@ def wait_for_stream(settings: Settings, topology: Topology, stop: Stop, *, forev
     deadline = time.monotonic() + _STREAM_SECONDS
     while not stop.requested:
         try:
-            if topology.raw in admin.list_topics(timeout=_ASK_SECONDS).topics:
+            if topology.raw in admin.list_topics(timeout=_LOOK_SECONDS).topics:
                 return
             missing = f"There is no topic {topology.raw} on {settings.bootstrap_servers}."
         except KafkaException as error:

@@ -18,9 +18,13 @@ _STANDSTILL_SECONDS = 60.0
 def wait_until_loaded(settings: Settings, stream: str, clock: Clock, tell: Callable[[str], None]) -> None:
     """Return when the stream's validators and loader have nothing left to do.
 
-    Raises UnavailableError when a minute brings no progress: then a stage does not run.
+    Raises UnavailableError when a minute, and under Dagster two load intervals more, brings no progress: then a stage
+    does not run.
     """
     clients = Clients(settings)
+    standstill_seconds = _STANDSTILL_SECONDS
+    if settings.dagster.enabled:  # between two cycles nothing is loaded
+        standstill_seconds += 2 * settings.dagster.load_interval_seconds
     least, since = None, clock.monotonic()
     while True:
         validator, loader = group_lag(clients, stream, clock)
@@ -29,7 +33,7 @@ def wait_until_loaded(settings: Settings, stream: str, clock: Clock, tell: Calla
             return
         if least is None or waiting < least:
             least, since = waiting, clock.monotonic()
-        if clock.monotonic() - since > _STANDSTILL_SECONDS:
+        if clock.monotonic() - since > standstill_seconds:
             stage = "validator" if validator.messages else "loader"
             command = f"iot-platform validate --stream {stream}" if stage == "validator" else "iot-platform load"
             raise UnavailableError(

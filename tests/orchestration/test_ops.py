@@ -20,6 +20,7 @@ from iot_platform.orchestration.streams.keeping import Hold, Launch, decide
 from iot_platform.orchestration.streams.ops import (
     JOB_OF,
     SLOT_TAG,
+    is_by_hand,
     produce_fleet,
     producer,
     run_request,
@@ -302,3 +303,16 @@ def test_what_dagster_says_of_a_run(instance: dg.DagsterInstance, status: dg.Dag
 
 def test_a_run_that_dagster_does_not_know_is_over(instance: dg.DagsterInstance) -> None:
     assert run_state(instance, "no such run") is RunState.OVER
+
+
+@pytest.mark.parametrize(
+    ("tags", "by_hand"),
+    [
+        ({}, True),  # from the launchpad
+        ({SLOT_TAG: "validator-iot_data-0"}, False),  # from the sensor
+        ({SLOT_TAG: "validator-iot_data-0", "dagster/parent_run_id": "0b", "dagster/root_run_id": "0b"}, True),
+    ],
+    ids=["launched", "by the sensor", "executed again"],
+)
+def test_a_run_that_a_person_launched_is_told_from_one_of_the_sensor(tags: dict[str, str], by_hand: bool) -> None:
+    assert is_by_hand(tags) is by_hand

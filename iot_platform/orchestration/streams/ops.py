@@ -7,7 +7,7 @@ interrupt during a resource's set-up may be lost. No RetryPolicy: it would apply
 # No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from iot_platform.supervision.slots import Role, Slot, all_slots, change_desired
 SLOT_TAG = "iot/slot"
 """On each run of a stream: the slot's name."""
 
+_REEXECUTED_TAG = "dagster/parent_run_id"
 _GOING_ON = frozenset({dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED})
 
 
@@ -68,7 +69,7 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
     """Run `work` until it stops, and end the run as `stopping.py` says."""
     with _failing():
         settings.stream(slot.stream)
-    by_hand = SLOT_TAG not in context.run.tags
+    by_hand = is_by_hand(context.run.tags)
     clock = SystemClock()
     if by_hand:
         _take_by_hand(context, settings, slot)
@@ -87,6 +88,11 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
         work(settings, slot, stop, heartbeat, clock)
     heartbeat.tell()
     _end(context, slot, stop)
+
+
+def is_by_hand(tags: Mapping[str, str]) -> bool:
+    """Whether a person launched this run: from the launchpad, or as "re-execute", which copies the tags of the first."""
+    return SLOT_TAG not in tags or _REEXECUTED_TAG in tags
 
 
 @contextmanager
