@@ -8,6 +8,7 @@ opens one page after another and asserts on what a person must see there. Stops 
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import time
@@ -41,6 +42,9 @@ _MATERIALIZATIONS = """
 
 
 def main() -> int:
+    """Exit codes: 0 all was there, 1 something was not, 130 interrupted."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started us with them ignored
+        signal.signal(number, signal.default_int_handler)
     started = time.monotonic()
     try:
         chromium = find_chromium()
@@ -52,6 +56,8 @@ def main() -> int:
     except (WalkFailedError, AssertionError) as error:
         print(f"The walk failed: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     print(f"The UI shows what it must, after {time.monotonic() - started:.0f} s; pictures are in {PICTURES}.")
     return 0
 

@@ -76,9 +76,9 @@ class Browser:
             self.page.screenshot(path=FAILED_PICTURE)
             raise WalkFailedError(f"{self.page.url} does not show {what}: see {FAILED_PICTURE}.") from error
 
-    def click(self, name: str, *, exact: bool = False) -> None:
-        """Press the button of that name."""
-        button = self.page.get_by_role("button", name=name, exact=exact)
+    def click(self, name: str) -> None:
+        """Press the first button with that in its name; an icon's name is part of a button's."""
+        button = self.page.get_by_role("button", name=name)
         self.see_one(button, f"the button '{name}'")
         button.filter(visible=True).first.click()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tools.walk.browser import Browser
 
 _GRAPH_HEIGHT = 1250
-_RUN_HEIGHT = 720
+_RUN_HEIGHT = 690
 _NODES = ("readings", "dlq_summary", "sensor_quality", "ledger_audit", "lag_snapshots", "readers_copy")
 _AUTOMATION = ("keep_loading", "keep_streams_running", "watch", "upkeep_schedule")
 
@@ -37,7 +37,7 @@ def asset_with_plots(browser: Browser) -> None:
     browser.click("Events")  # by partition there is but a point an hour
     browser.see("mean_score", "worst_score", "sensors_below_90")
     browser.see_one(browser.page.locator("canvas"), "a plot")
-    browser.page.get_by_text("worst_score").filter(visible=True).first.scroll_into_view_if_needed()
+    browser.page.get_by_text("mean_score").filter(visible=True).first.evaluate("e => e.scrollIntoView()")
     browser.picture("asset")
 
 
@@ -76,8 +76,10 @@ def stream_run(browser: Browser, run_id: str) -> None:
 def terminate(browser: Browser, run_id: str) -> None:
     """Terminate by clicking, as a person would: the stream ends between two transactions."""
     browser.open(f"/runs/{run_id}")
-    browser.click("Terminate", exact=True)
+    browser.click("Terminate")
     browser.see("1 run will be terminated.")
     browser.click("Terminate 1 run")
     browser.see("Canceled", "Stopped: terminated by a person.")
+    browser.page.get_by_placeholder("Filter…").fill("Stopped")  # the interrupt's own traces say less
+    browser.see("streams start validator-iot_data-0")
     browser.picture("terminated")
