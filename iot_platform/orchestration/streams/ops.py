@@ -91,7 +91,7 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
 
 
 def is_by_hand(tags: Mapping[str, str]) -> bool:
-    """Whether a person launched this run: from the launchpad, or executed it again, which copies the first one's tags."""
+    """Whether a person launched this run, or executed one again, which copies the tags of the first."""
     return SLOT_TAG not in tags or _REEXECUTED_TAG in tags
 
 
