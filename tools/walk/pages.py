@@ -5,7 +5,7 @@ from __future__ import annotations
 from tools.walk.browser import Browser
 
 _GRAPH_HEIGHT = 1250
-_RUN_HEIGHT = 690
+_RUN_HEIGHT = 620
 _NODES = ("readings", "dlq_summary", "sensor_quality", "ledger_audit", "lag_snapshots", "readers_copy")
 _AUTOMATION = ("keep_loading", "keep_streams_running", "watch", "upkeep_schedule")
 
