@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iot_platform.errors import SettingsError
-from iot_platform.settings import FleetSettings, Settings, StreamSettings, load_settings
+from iot_platform.settings import DagsterSettings, FleetSettings, Settings, StreamSettings, load_settings
 from iot_platform.supervision import operations
 from iot_platform.supervision.operations import check_settings
 
@@ -47,5 +47,6 @@ class StoppedSupervisor:
 def test_drain_says_of_each_process_once_that_it_stops_the_sources_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "Supervisor", StoppedSupervisor)
     told: list[str] = []
-    operations.drain(load_settings(streams={}), 1.0, told.append)  # no stream: nothing to wait for
+    settings = load_settings(streams={}, dagster=DagsterSettings(enabled=False))  # no stream: nothing to wait for
+    operations.drain(settings, 1.0, told.append)
     assert told == ["Stopping producer-iot_data …", "Stopping loader …"]
