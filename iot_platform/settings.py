@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from iot_platform.errors import SettingsError
+from iot_platform.orchestration_settings import AlertSettings, DagsterSettings, QualitySettings
 from iot_platform.setting_names import (
     CONFIG_VARIABLE,
     ENV_DELIMITER,
@@ -39,6 +40,7 @@ from iot_platform.setting_names import (
 from iot_platform.stream_settings import (
     BUILT_IN_STREAMS,
     CanBeNone,
+    Port,
     RetentionSettings,
     StreamName,
     StreamSettings,
@@ -62,8 +64,6 @@ __all__ = [
     "WarehouseSettings",
     "load_settings",
 ]
-
-Port = Annotated[int, Field(ge=1024, le=65535)]
 
 
 class KafkaSettings(_Section):
@@ -121,28 +121,6 @@ class WarehouseSettings(_Section):
     retention_days: Annotated[int | None, CanBeNone] = Field(
         400, ge=1, description='rows loaded longer ago are removed; "none" = kept'
     )
-
-
-class DagsterSettings(_Section):
-    """Dagster above the streams. Without it (`enabled = false`) the supervisor runs the same streams itself."""
-
-    enabled: bool = True
-    ui_port: Port = 3000
-    code_server_port: Port = 4266
-    load_interval_seconds: float = Field(60, ge=1, description="loads and marts run this often while data comes")
-    watch_interval_seconds: float = Field(30, ge=5, description="lag and stream health are observed this often")
-    summary_seconds: float = Field(30, ge=10, description="a stream's run tells its figures this often")
-    recycle_hours: float = Field(12, gt=0, description="a stream's run ends and a new one begins after this long")
-    retention_days: float = Field(14, gt=0, description="runs, events and ticks older than this are removed")
-
-
-class QualitySettings(_Section):
-    levels: Path | None = Field(None, description="levels of the checks (TOML); the built-in file where none is named")
-
-
-class AlertSettings(_Section):
-    rules: Path | None = Field(None, description="alert rules (TOML); the built-in file where none is named")
-    channels: tuple[SecretStr, ...] = Field((), description="where alerts go, as Apprise URLs")
 
 
 class Settings(BaseSettings):

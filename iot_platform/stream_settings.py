@@ -17,6 +17,7 @@ SPOOL_AGE_HOURS = 24.0
 """An outage of Kafka that readings should be able to wait for in a spool, and their repeats still be known."""
 
 CanBeNone = BeforeValidator(none_by_name)
+Port = Annotated[int, Field(ge=1024, le=65535)]
 StreamName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
 
 

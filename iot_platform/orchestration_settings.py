@@ -1,0 +1,32 @@
+"""The settings of what stands above the streams: Dagster, the checks of the data, alerts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+
+from iot_platform.stream_settings import Port
+from iot_platform.stream_settings import Section as _Section
+
+
+class DagsterSettings(_Section):
+    """Dagster above the streams. Without it (`enabled = false`) the supervisor runs the same streams itself."""
+
+    enabled: bool = True
+    ui_port: Port = 3000
+    code_server_port: Port = 4266
+    load_interval_seconds: float = Field(60, ge=1, description="loads and marts run this often while data comes")
+    watch_interval_seconds: float = Field(30, ge=5, description="lag and stream health are observed this often")
+    summary_seconds: float = Field(30, ge=10, description="a stream's run tells its figures this often")
+    recycle_hours: float = Field(12, gt=0, description="a stream's run ends and a new one begins after this long")
+    retention_days: float = Field(14, gt=0, description="runs, events and ticks older than this are removed")
+
+
+class QualitySettings(_Section):
+    levels: Path | None = Field(None, description="levels of the checks (TOML); the built-in file where none is named")
+
+
+class AlertSettings(_Section):
+    rules: Path | None = Field(None, description="alert rules (TOML); the built-in file where none is named")
+    channels: tuple[SecretStr, ...] = Field((), description="where alerts go, as Apprise URLs")
