@@ -22,6 +22,9 @@ from iot_platform.errors import AlreadyRunningError
 
 log = logging.getLogger(__name__)
 
+_ORPHANS_GRACE_SECONDS = 15.0
+_ORPHANS_EXIT_CODE = 70
+_PARENT_POLL_SECONDS = 0.5
 _PR_SET_PDEATHSIG = 1  # Linux: the signal this process gets when its parent dies
 
 
@@ -29,6 +32,23 @@ def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
     """Get this signal when our parent dies, also after an exec; where the system has no such thing, nothing."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
+
+
+def leave_soon_after_parent(parent_pid: int, grace_seconds: float = _ORPHANS_GRACE_SECONDS) -> None:
+    """End this process, whatever it waits for, `grace_seconds` after its parent is gone.
+
+    Asked to stop, a process ends by itself within seconds. But the Kafka of our own goes with its supervisor, and calls
+    that wait for it do so one after another. To end like this is a crash, and a crash loses nothing.
+    """
+
+    def watch() -> None:
+        pause = threading.Event()
+        while os.getppid() == parent_pid:
+            pause.wait(_PARENT_POLL_SECONDS)
+        pause.wait(grace_seconds)
+        os._exit(_ORPHANS_EXIT_CODE)
+
+    threading.Thread(target=watch, name="orphan", daemon=True).start()
 
 
 class Stop:

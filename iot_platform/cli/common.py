@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from iot_platform import faultpoints
-from iot_platform.lifecycle import Bounds, Stop
+from iot_platform.lifecycle import Bounds, Stop, leave_soon_after_parent
 from iot_platform.settings import Settings, load_settings
 
 DEFAULT_STREAM = "iot_data"
@@ -42,6 +42,8 @@ def bounds(count: int | None, seconds: float | None, until_caught_up: bool) -> B
 
 def stop_for(supervised: bool) -> Stop:
     """A stop that listens to signals, and to the death of the supervisor when there is one."""
+    if supervised:
+        leave_soon_after_parent(os.getppid())
     return Stop(parent_pid=os.getppid() if supervised else None).on_signals()
 
 

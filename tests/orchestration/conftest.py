@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 import sqlalchemy
 
+from iot_platform.orchestration.streams import ops
 from iot_platform.settings import Settings
 from tests.orchestration.here import installed
 
@@ -41,3 +42,9 @@ def kept(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 def _without_sync(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous = OFF")
+
+
+@pytest.fixture(autouse=True)
+def _we_are_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ops that run in the tests' own process must not end it when a test plays the death of its parent."""
+    monkeypatch.setattr(ops, "leave_soon_after_parent", lambda _parent_pid: None)

@@ -20,6 +20,7 @@ from iot_platform.supervision.slots import Role, Slot, is_held
 from iot_platform.supervision.supervisor import Supervisor
 from tests.support.dagster_ui import Run, Ui
 from tests.support.installation import Installation
+from tests.support.terminal import CTRL_C, in_a_terminal
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
@@ -233,11 +234,17 @@ def test_down_leaves_no_process_and_up_goes_on_where_it_was(installation: Instal
     assert installation.json("audit")["unaccounted"] == 0
 
 
-def test_when_the_supervisor_is_killed_nothing_lives_on(installation: Installation, ui: Ui) -> None:
+def test_when_the_supervisor_is_killed_nothing_lives_on_and_ctrl_c_in_the_next_start_stops_all(
+    installation: Installation, ui: Ui
+) -> None:
     supervisor = Supervisor(installation.settings).pid()
     assert supervisor is not None
     os.kill(supervisor, signal.SIGKILL)
     eventually(lambda: installation.processes() == [], 60, "the end of all processes")
-    installation.run("up", "--detach")
-    await_streams(installation, ui)
-    assert installation.json("audit")["findings"] == []
+    with in_a_terminal(installation, "up") as terminal:
+        eventually(lambda: _answers(ui), 120, "the UI")
+        await_streams(installation, ui)
+        assert installation.json("audit")["findings"] == []
+        terminal.press(CTRL_C)
+        assert terminal.exit_code(120) == 0
+    eventually(lambda: installation.processes() == [], GONE_SECONDS, "the end of all processes")

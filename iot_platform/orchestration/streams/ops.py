@@ -15,7 +15,7 @@ import dagster as dg
 
 from iot_platform.clock import Clock, SystemClock
 from iot_platform.errors import PlatformError
-from iot_platform.lifecycle import Heartbeat, lease
+from iot_platform.lifecycle import Heartbeat, lease, leave_soon_after_parent
 from iot_platform.orchestration.streams.stopping import Reason, RunState, RunStop, StopPolicy
 from iot_platform.orchestration.streams.summaries import TellingHeartbeat
 from iot_platform.settings import Settings, load_settings
@@ -84,6 +84,7 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
         settings.heartbeat_dir / f"{slot.name}.json", clock, slot.role, context.log.info,
         settings.dagster.summary_seconds,
     )  # fmt: skip
+    leave_soon_after_parent(os.getppid())
     with _failing(), stop.listening():
         work(settings, slot, stop, heartbeat, clock)
     heartbeat.tell()
