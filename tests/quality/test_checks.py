@@ -132,6 +132,16 @@ def test_a_few_readings_say_nothing_about_nulls(connection: Connection, chosen: 
     assert verdict(connection, chosen, "null_rates").status == "pass"
 
 
+@pytest.mark.parametrize(("before", "status"), [(None, "pass"), (80.0, "error")], ids=["never sent", "sent before"])
+def test_a_field_that_a_stream_has_never_sent_is_left_out_by_nobody(
+    connection: Connection, chosen: Settings, before: float | None, status: str
+) -> None:
+    earlier = reading(NOON - timedelta(days=2), battery_level=before)
+    load(connection, [earlier, *readings(30, battery_level=None)])
+    made(connection, "null_rates")
+    assert verdict(connection, chosen, "null_rates").status == status
+
+
 def flow(hours: int) -> list[Record]:
     """Readings up to noon, one each ten minutes."""
     return [reading(NOON - timedelta(minutes=10 * number)) for number in range(6 * hours)]
