@@ -23,6 +23,7 @@ from iot_platform.errors import KafkaUnavailableError, SettingsError
 from iot_platform.settings import Settings, StreamSettings
 from iot_platform.stream.answers import answered, no_answer
 from iot_platform.stream.clients import ADMIN_TIMEOUT_SECONDS, Clients
+from iot_platform.stream.offsets import log_spans
 
 OUTPUT_HEADROOM_BYTES = 131_072
 """What a record may grow by on its way out: reasons and other headers of a dead letter, a filled field."""
@@ -85,6 +86,8 @@ def ensure_topics(clients: Clients, settings: Settings, stream: str) -> None:
     for name, future in admin.create_topics(new, operation_timeout=ADMIN_TIMEOUT_SECONDS).items():
         _created(name, future)
     _await_leaders(admin, plans)
+    # A leader that the metadata name may not know of it yet: once each partition has told its offsets, all can be used.
+    log_spans(clients, [plan.name for plan in plans])
     _align_config(admin, plans)
 
 
