@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import dagster as dg
 
 from iot_platform.clock import SystemClock
-from iot_platform.errors import PlatformError
 from iot_platform.orchestration.assets.shown import POOL, figures, table_preview
+from iot_platform.orchestration.failing import failing
 from iot_platform.quality.checks import CHECKS
 from iot_platform.quality.verdict import Verdict
 from iot_platform.settings import load_settings
@@ -44,11 +44,8 @@ def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResu
     for name in CHECKS:
         if name not in selected:
             continue
-        try:
-            with open_warehouse(settings) as connection:
-                verdict = evaluate(connection, settings, name, now)
-        except PlatformError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+        with failing(), open_warehouse(settings) as connection:
+            verdict = evaluate(connection, settings, name, now)
         context.log.info(f"{name}: {verdict.status}. {verdict.text}")
         yield result_of(verdict)
 

@@ -6,8 +6,8 @@ import dagster as dg
 
 from iot_platform.clock import SystemClock
 from iot_platform.contract.topology import Topology
-from iot_platform.errors import PlatformError
 from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, column_schema, figures, table_preview
+from iot_platform.orchestration.failing import failing
 from iot_platform.quality.tables import MARTS
 from iot_platform.settings import Settings, load_settings
 from iot_platform.warehouse.schema import Tables
@@ -49,10 +49,8 @@ def accounting_assets(settings: Settings, columns: Tables) -> list[dg.AssetsDefi
 def _lag_snapshots(settings: Settings) -> dg.MaterializeResult[None]:
     from iot_platform.pipeline.snapshots import take_lag_snapshot  # noqa: PLC0415 - DuckDB takes a moment
 
-    try:
+    with failing():
         groups = take_lag_snapshot(settings, SystemClock())
-    except PlatformError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     rows = [
         {"group": group.group, "messages": group.messages, "seconds behind": round(group.seconds, 1)}
         for group in groups
@@ -65,10 +63,8 @@ def _lag_snapshots(settings: Settings) -> dg.MaterializeResult[None]:
 def _ledger_audit(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:
     from iot_platform.pipeline.snapshots import keep_audits  # noqa: PLC0415 - DuckDB takes a moment
 
-    try:
+    with failing():
         statements = keep_audits(settings, SystemClock())
-    except PlatformError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     for statement in statements:
         for finding in statement.findings:
             context.log.error(f"{statement.stream}: {finding.text} {finding.next_step}")

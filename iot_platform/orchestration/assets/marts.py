@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from iot_platform.clock import SystemClock
-from iot_platform.errors import PlatformError
 from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, column_schema, figures, table_preview
+from iot_platform.orchestration.failing import failing
 from iot_platform.quality.hours import Hours
 from iot_platform.quality.tables import MARTS, Mart
 from iot_platform.settings import load_settings
@@ -72,11 +72,8 @@ def _build(context: dg.AssetExecutionContext, hours: Hours | None) -> Iterator[d
     for mart in MARTS.values():
         if mart.name not in selected:
             continue
-        try:
-            with open_warehouse(settings) as connection:
-                built = build(connection, mart, now=now, catalogues=catalogues, hours=hours)
-        except PlatformError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
+        with failing(), open_warehouse(settings) as connection:
+            built = build(connection, mart, now=now, catalogues=catalogues, hours=hours)
         context.log.info(f"{mart.name}: {built.changed:,} rows changed, {built.rows:,} in all.")
         yield dg.MaterializeResult(
             mart.name,

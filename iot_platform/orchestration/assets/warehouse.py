@@ -9,9 +9,9 @@ import dagster as dg
 
 from iot_platform.clock import SystemClock
 from iot_platform.contract.topology import Topology
-from iot_platform.errors import PlatformError
 from iot_platform.lifecycle import Bounds, Heartbeat, Stop
 from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, column_schema, figures, table_preview
+from iot_platform.orchestration.failing import failing
 from iot_platform.quality.tables import MARTS
 from iot_platform.settings import Settings, load_settings
 from iot_platform.warehouse.schema import Tables
@@ -64,14 +64,12 @@ def _load(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[dg.
     from iot_platform.warehouse.marts import ask_rows  # noqa: PLC0415
 
     clock = SystemClock()
-    try:
+    with failing():
         loaded = run_loader(
             settings, clock=clock, stop=Stop(), publish=False,
             bounds=Bounds(until_caught_up=True, seconds=LONGEST_LOAD_SECONDS),
             heartbeat=Heartbeat(settings.heartbeat_dir / "loader.json", clock),
         )  # fmt: skip
-    except PlatformError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
     context.log.info(f"{loaded.readings:,} readings and {loaded.dead_letters:,} dead letters loaded.")
     totals = read_json(settings.state_dir / "totals.json")
     counts = {"readings": totals["readings"], "dead_letters": totals["dead_letters"]["total"]}

@@ -7,15 +7,14 @@ interrupt during a resource's set-up may be lost. No RetryPolicy: it would apply
 # No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
 from iot_platform.clock import Clock, SystemClock
-from iot_platform.errors import PlatformError
 from iot_platform.lifecycle import Heartbeat, lease, leave_soon_after_parent
+from iot_platform.orchestration.failing import failing
 from iot_platform.orchestration.streams.stopping import Reason, RunState, RunStop, StopPolicy
 from iot_platform.orchestration.streams.summaries import TellingHeartbeat
 from iot_platform.settings import Settings, load_settings
@@ -67,7 +66,7 @@ Work = Callable[[Settings, Slot, RunStop, Heartbeat, Clock], object]
 
 def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: Work) -> None:
     """Run `work` until it stops, and end the run as `stopping.py` says."""
-    with _failing():
+    with failing():
         settings.stream(slot.stream)
     by_hand = is_by_hand(context.run.tags)
     clock = SystemClock()
@@ -85,7 +84,7 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
         settings.dagster.summary_seconds,
     )  # fmt: skip
     leave_soon_after_parent(os.getppid())
-    with _failing(), stop.listening():
+    with failing(), stop.listening():
         work(settings, slot, stop, heartbeat, clock)
     heartbeat.tell()
     _end(context, slot, stop)
@@ -94,15 +93,6 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
 def is_by_hand(tags: Mapping[str, str]) -> bool:
     """Whether a person launched this run, or executed one again, which copies the tags of the first."""
     return SLOT_TAG not in tags or _REEXECUTED_TAG in tags
-
-
-@contextmanager
-def _failing() -> Iterator[None]:
-    """What went wrong ends the run, in its own words, and is not retried."""
-    try:
-        yield
-    except PlatformError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
 
 
 def _is_wanted(settings: Settings, slot: Slot, *, by_hand: bool) -> bool:
@@ -118,7 +108,7 @@ def _take_by_hand(context: dg.OpExecutionContext, settings: Settings, slot: Slot
     """
     if not read_desired(settings).lets_run(slot, held=False):
         raise dg.Failure("The platform is drained. Start it again with `iot-platform up`.", allow_retries=False)
-    with _failing(), lease(slot.lease_path(settings), slot.name):
+    with failing(), lease(slot.lease_path(settings), slot.name):
         pass
     record = context.instance.get_run_record_by_id(context.run_id)
     assert record is not None
