@@ -45,4 +45,5 @@ def defs() -> dg.Definitions:
             watch_sensor(settings),
         ],
         schedules=[upkeep_schedule],
+        executor=dg.in_process_executor,  # steps of one run share the warehouse, which one process may open
     )

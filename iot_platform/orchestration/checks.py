@@ -41,12 +41,10 @@ def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResu
 
     settings, now = load_settings(), SystemClock().now()
     selected = {key.name for key in context.selected_asset_check_keys}
-    for name in CHECKS:
-        if name not in selected:
-            continue
-        with failing(), open_warehouse(settings) as connection:
-            verdict = evaluate(connection, settings, name, now)
-        context.log.info(f"{name}: {verdict.status}. {verdict.text}")
+    with failing(), open_warehouse(settings) as connection:
+        verdicts = [evaluate(connection, settings, name, now) for name in CHECKS if name in selected]
+    for verdict in verdicts:
+        context.log.info(f"{verdict.check}: {verdict.status}. {verdict.text}")
         yield result_of(verdict)
 
 

@@ -77,7 +77,7 @@ def test_one_operation_at_a_time_has_the_warehouse(tmp_path: Path) -> None:
         pools = instance.get_concurrency_config().pool_config
         assert pools.default_pool_limit == 1
         assert pools.pool_granularity is not None
-        assert pools.pool_granularity.value == "op"
+        assert pools.pool_granularity.value == "run"
 
 
 def test_dead_runs_are_noticed_and_give_back_what_they_hold(tmp_path: Path) -> None:

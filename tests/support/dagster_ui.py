@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,14 +69,19 @@ class Ui:
         done = self.ask(_TERMINATE, run=run_id)["terminateRun"]
         assert done["__typename"] == "TerminateRunSuccess", done
 
-    def launch(self, job: str, config: dict[str, Any]) -> str:
+    def launch(self, job: str, config: dict[str, Any], tags: Mapping[str, str] | None = None) -> str:
         """Launch a job from its launchpad; the run's id."""
         selector = {
             "repositoryLocationName": "iot_platform",
             "repositoryName": "__repository__",
             "jobName": job,
         }
-        params = {"selector": selector, "runConfigData": config, "mode": "default"}
+        params = {
+            "selector": selector,
+            "runConfigData": config,
+            "mode": "default",
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]},
+        }
         done = self.ask(_LAUNCH, params=params)["launchRun"]
         assert done["__typename"] == "LaunchRunSuccess", done
         run_id: str = done["run"]["runId"]

@@ -69,14 +69,16 @@ def _build(context: dg.AssetExecutionContext, hours: Hours | None) -> Iterator[d
     settings, now = load_settings(), SystemClock().now()
     selected = {key.to_user_string() for key in context.selected_asset_keys}
     catalogues = catalogues_of(settings)
-    for mart in MARTS.values():
-        if mart.name not in selected:
-            continue
-        with failing(), open_warehouse(settings) as connection:
-            built = build(connection, mart, now=now, catalogues=catalogues, hours=hours)
-        context.log.info(f"{mart.name}: {built.changed:,} rows changed, {built.rows:,} in all.")
+    with failing(), open_warehouse(settings) as connection:
+        every = [
+            build(connection, mart, now=now, catalogues=catalogues, hours=hours)
+            for mart in MARTS.values()
+            if mart.name in selected
+        ]
+    for built in every:
+        context.log.info(f"{built.mart}: {built.changed:,} rows changed, {built.rows:,} in all.")
         yield dg.MaterializeResult(
-            mart.name,
+            built.mart,
             metadata={
                 "dagster/row_count": built.rows,
                 **figures({"rows changed": built.changed, **built.figures}),
