@@ -16,6 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from iot_platform.clock import Clock
+from iot_platform.faultpoints import faultpoint
 from iot_platform.stream.producer.attempt import Attempt
 from iot_platform.stream.producer.retry import Phase, RetryState
 from iot_platform.stream.spool import Spool, SpooledBatch
@@ -119,6 +120,7 @@ class Delivery:
         for done in attempt.delivered():
             if done.refused:
                 log.error("topic %s refused readings for good: %s", self._topic, dict(done.refused))
+            faultpoint("producer.after_ack")
             self._spool.acknowledge(done.batch.id, done.offsets, done.refused)
             self.last_error = ""
             if self.retry.delivered():

@@ -16,6 +16,7 @@ from confluent_kafka import Producer
 from iot_platform.clock import Clock, SystemClock, unix_millis
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import UnavailableError
+from iot_platform.faultpoints import faultpoint
 from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -202,11 +203,13 @@ class _Run:
             return True
         fitting = [r for r in batch.readings if r.value is None or len(r.value) <= self._largest_bytes]
         refused = Counter(too_large=len(batch.readings) - len(fitting))
+        faultpoint("producer.before_spool")
         try:
             batch_id = self._spool.append(fitting, batch.cursor, +refused)
         except SpoolFullError as full:
             self._tell_full(full)
             return not self._source.can_wait and self._refuse(batch)
+        faultpoint("producer.after_spool")
         self._full = False
         if fitting:
             self._delivery.offer(SpooledBatch(batch_id, fitting))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iot_platform.errors import DamagedError
+from iot_platform.faultpoints import faultpoint
 from iot_platform.stream.framing import pack, unpack
 from iot_platform.stream.sources.base import Cursor, Reading
 from iot_platform.stream.spool.file import PAGE_BYTES, SCHEMA, SpoolFullError, explained, read_counters
@@ -102,6 +103,7 @@ class Spool:
                 "INSERT INTO cursor VALUES (1, ?) ON CONFLICT DO UPDATE SET document = excluded.document",
                 (json.dumps(cursor),),
             )
+            faultpoint("spool.before_commit")
         self._grow(len(readings), len(block))
         return batch_id
 

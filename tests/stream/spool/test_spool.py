@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from iot_platform import faultpoints
 from iot_platform.errors import DamagedError
+from iot_platform.faultpoints import InjectedFaultError
 from iot_platform.stream.sources.base import Reading
 from iot_platform.stream.spool import SourceAccount, Spool, SpoolFullError, read_accounts
 
@@ -282,6 +284,20 @@ def test_what_append_returned_from_survives_kill_9(path: Path) -> None:
         assert len(values) >= max(told, default=100)
         assert spool.cursor == {"next": len(values)}
     assert is_balanced(account(path))
+
+
+def test_a_failure_just_before_the_commit_stores_nothing_and_the_same_batch_is_taken_later(
+    path: Path, spool: Spool
+) -> None:
+    faultpoints.arm("spool.before_commit:raise")
+    try:
+        with pytest.raises(InjectedFaultError):
+            spool.append(readings(3), {"row": 1})
+    finally:
+        faultpoints.arm("")
+    assert (account(path).born, content(spool), spool.cursor) == (0, [], None)
+    spool.append(readings(3), {"row": 1})
+    assert (account(path).born, account(path).spooled, spool.cursor) == (3, 3, {"row": 1})
 
 
 FILLER = """
