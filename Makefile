@@ -13,7 +13,7 @@ python = python="$$(tools/find-python)"
 compile = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock" --constraint requirements/constraints.txt
 
-.PHONY: help setup setup-dev run down status test check faults walk-ui lock lock-kafka clean
+.PHONY: help setup setup-dev run down status test lint check faults walk-ui lock lock-kafka clean
 
 help:  ## List what there is
 	@echo "make <target>, with PYTHON=/path/to/python3.11 to name the Python to use:"
@@ -40,11 +40,13 @@ status: setup  ## Say how it goes
 test: setup-dev  ## The whole suite, on a real Kafka that it starts itself (ARGS="-k word" for a part)
 	@exec $(bin)/pytest $(ARGS)
 
-check: setup-dev  ## Format, lint, types, import directions and the tests that need no Kafka
+lint: setup-dev  ## Format, lint, types and import directions
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports
+
+check: lint  ## The same, and the tests that need no Kafka
 	$(bin)/pytest -q -m "not kafka and not long"
 
 faults: setup-dev  ## Every fault case, the long ones too (ARGS="-k f13" for some)

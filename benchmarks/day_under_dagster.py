@@ -13,6 +13,7 @@ flat: more than a quarter above the second.
 from __future__ import annotations
 
 import argparse
+import signal
 import statistics
 import sys
 import tempfile
@@ -135,6 +136,7 @@ def main() -> int:
     parser.add_argument("--keep-minutes", type=float, default=20)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `down` is called then too
     lines = ["\t".join(field.name for field in fields(Sample))]
     taken: list[Sample] = []
     print(lines[0], flush=True)
