@@ -178,6 +178,8 @@ class Heartbeat:
         self._every_seconds = every_seconds
         self._next = float("-inf")
         self._failing = False
+        self._sign: tuple[Mapping[str, Any], float] = ({}, clock.monotonic())
+        self._announced: dict[str, Any] = {}
 
     @property
     def is_due(self) -> bool:
@@ -185,10 +187,24 @@ class Heartbeat:
         return self._clock.monotonic() >= self._next
 
     def beat(self, facts: Mapping[str, Any], *, now: bool = False) -> None:
+        self._sign = (facts, self._clock.monotonic())
         if not now and not self.is_due:
             return
         self._next = self._clock.monotonic() + self._every_seconds
-        document = {"pid": os.getpid(), "at": self._clock.now().isoformat(), **facts}
+        self._write(facts)
+
+    def announce(self, **announced: Any) -> None:
+        """Write what stays in every sign of life from now on, also before the first."""
+        self._announced = announced
+        self._write({})
+
+    def last_sign(self) -> tuple[Mapping[str, Any], float]:
+        """The last facts, empty before the first, and their age in seconds. May be asked by any thread."""
+        facts, at = self._sign
+        return facts, self._clock.monotonic() - at
+
+    def _write(self, facts: Mapping[str, Any]) -> None:
+        document = {"pid": os.getpid(), "at": self._clock.now().isoformat(), **self._announced, **facts}
         error = write_if_possible(self._path, json.dumps(document))
         if error is not None and not self._failing:
             log.warning("no sign of life can be written: %s", error)

@@ -54,6 +54,7 @@ __all__ = [
     "AlertSettings",
     "DagsterSettings",
     "FleetSettings",
+    "HealthSettings",
     "KafkaSettings",
     "ProducerSettings",
     "QualitySettings",
@@ -112,6 +113,12 @@ class ValidatorSettings(_Section):
     session_timeout_seconds: float = Field(6, ge=6)
 
 
+class HealthSettings(_Section):
+    port: Annotated[Port | None, CanBeNone] = Field(
+        8090, description='each stream process serves its health at the first free port from here on; "none" = nowhere'
+    )
+
+
 class WarehouseSettings(_Section):
     load_interval_seconds: float = Field(5, gt=0)
     batch_rows: int = Field(50_000, ge=1)
@@ -138,6 +145,7 @@ class Settings(BaseSettings):
     fleet: FleetSettings = FleetSettings()
     producer: ProducerSettings = ProducerSettings()
     validator: ValidatorSettings = ValidatorSettings()
+    health: HealthSettings = HealthSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
     dagster: DagsterSettings = DagsterSettings()
     quality: QualitySettings = QualitySettings()
@@ -206,6 +214,10 @@ class Settings(BaseSettings):
     @property
     def lease_dir(self) -> Path:
         return self.state_dir / "leases"
+
+    @property
+    def targets_dir(self) -> Path:
+        return self.state_dir / "targets"
 
     @property
     def log_dir(self) -> Path:

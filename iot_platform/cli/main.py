@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from iot_platform.cli import alerts, inspection, installation, maintenance, orchestration, streams
+from iot_platform.cli import alerts, health, inspection, installation, maintenance, orchestration, streams
 from iot_platform.errors import PlatformError, UnavailableError
 
 _INTERRUPTED = 130
@@ -31,6 +31,7 @@ installation.register(app)
 streams.register(app)
 orchestration.register(app)
 inspection.register(app)
+health.register(app)
 alerts.register(app)
 maintenance.register(app)
 

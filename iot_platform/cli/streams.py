@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,8 +26,10 @@ from iot_platform.cli.common import (
 )
 from iot_platform.clock import SystemClock
 from iot_platform.errors import UsageError
+from iot_platform.health import serving
 from iot_platform.lifecycle import Heartbeat
 from iot_platform.settings import Settings
+from iot_platform.supervision.slots import is_held
 
 
 class SourceKind(StrEnum):
@@ -53,13 +57,21 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     supervised: SupervisedOption = False,
 ) -> None:
     """Send readings into a stream: from the simulated fleet until stopped, or from a file to its end."""
-    from iot_platform.stream.producer import run_producer  # noqa: PLC0415 - polars and numpy take a second
+    from iot_platform.stream.producer import process_name, run_producer  # noqa: PLC0415 - polars and numpy take a second
 
     settings = prepared_settings()
     if rate is not None:
         settings = settings.model_copy(update={"fleet": settings.fleet.model_copy(update={"rate": rate})})
     made = _make_source(settings, source, stream, file, mapping, journal)
-    result = run_producer(settings, made, stream, stop=stop_for(supervised), bounds=bounds(count, seconds, False))
+    with _beating(settings, process_name(stream, made.name), f"producer-{stream}-{made.name}") as heartbeat:
+        result = run_producer(
+            settings,
+            made,
+            stream,
+            stop=stop_for(supervised),
+            bounds=bounds(count, seconds, False),
+            heartbeat=heartbeat,
+        )
     if as_json and not follow:
         print_json(result.__dict__)
         return
@@ -75,6 +87,20 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
         )
     if follow:
         _follow(settings, stream, as_json)
+
+
+@contextmanager
+def _beating(settings: Settings, name: str, lease_name: str) -> Iterator[Heartbeat]:
+    """The heartbeat of the process `name`, which serves its health meanwhile; not where it runs already."""
+    from iot_platform.stream.preflight import kafka_probe  # noqa: PLC0415
+
+    clock = SystemClock()
+    heartbeat = Heartbeat(settings.heartbeat_dir / f"{name}.json", clock)
+    if is_held(settings.lease_dir / f"{lease_name}.lock"):
+        yield heartbeat
+        return
+    with serving(settings, name, heartbeat, clock, lambda: kafka_probe(settings)):
+        yield heartbeat
 
 
 def _make_source(
@@ -119,15 +145,17 @@ def validate(
     settings = prepared_settings()
     settings.stream(stream)
     clock = SystemClock()
-    validator = run_validator(
-        settings,
-        stream,
-        slot,
-        stop=stop_for(supervised),
-        clock=clock,
-        heartbeat=Heartbeat(settings.heartbeat_dir / f"validator-{stream}-{slot}.json", clock),
-        bounds=None if supervised else bounds(count, seconds, until_caught_up),
-    )
+    name = f"validator-{stream}-{slot}"
+    with _beating(settings, name, name) as heartbeat:
+        validator = run_validator(
+            settings,
+            stream,
+            slot,
+            stop=stop_for(supervised),
+            clock=clock,
+            heartbeat=heartbeat,
+            bounds=None if supervised else bounds(count, seconds, until_caught_up),
+        )
     facts = validator.facts()
     if as_json:
         print_json(facts)
@@ -151,13 +179,14 @@ def load(
 
     settings = prepared_settings()
     clock = SystemClock()
-    result = run_loader(
-        settings,
-        clock=clock,
-        stop=stop_for(supervised),
-        bounds=bounds(count, seconds, until_caught_up),
-        heartbeat=Heartbeat(settings.heartbeat_dir / "loader.json", clock),
-    )
+    with _beating(settings, "loader", "loader") as heartbeat:
+        result = run_loader(
+            settings,
+            clock=clock,
+            stop=stop_for(supervised),
+            bounds=bounds(count, seconds, until_caught_up),
+            heartbeat=heartbeat,
+        )
     if as_json:
         print_json(result.__dict__)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -24,6 +25,12 @@ _STREAM_SECONDS = 15.0
 def is_reachable(clients: Clients, timeout_seconds: float = _ASK_SECONDS) -> bool:
     """Whether Kafka answers a request for metadata with at least one broker."""
     return _answers(clients.admin(), timeout_seconds)
+
+
+def kafka_probe(settings: Settings, timeout_seconds: float = _LOOK_SECONDS * 2) -> Callable[[], bool]:
+    """Asks again and again over one connection whether Kafka answers; each time for at most `timeout_seconds`."""
+    admin = Clients(settings).admin()
+    return lambda: _answers(admin, timeout_seconds)
 
 
 def _answers(admin: AdminClient, timeout_seconds: float) -> bool:

@@ -8,17 +8,19 @@ interrupt during a resource's set-up may be lost. No RetryPolicy: it would apply
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import dagster as dg
 
 from iot_platform.clock import Clock, SystemClock
+from iot_platform.health import serving
 from iot_platform.lifecycle import Heartbeat, lease, leave_soon_after_parent
 from iot_platform.orchestration.failing import failing
 from iot_platform.orchestration.streams.stopping import Reason, RunState, RunStop, StopPolicy
 from iot_platform.orchestration.streams.summaries import TellingHeartbeat
 from iot_platform.settings import Settings, load_settings
-from iot_platform.supervision.slots import Role, Slot, all_slots, change_desired, read_desired
+from iot_platform.supervision.slots import Role, Slot, all_slots, change_desired, is_held, read_desired
 
 SLOT_TAG = "iot/slot"
 """On each run of a stream: the slot's name."""
@@ -84,10 +86,18 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
         settings.dagster.summary_seconds,
     )  # fmt: skip
     leave_soon_after_parent(os.getppid())
-    with failing(), stop.listening():
+    # A slot that runs already is served by its own process.
+    shown = nullcontext() if is_held(slot.lease_path(settings)) else _served(settings, slot, heartbeat, clock)
+    with failing(), stop.listening(), shown:
         work(settings, slot, stop, heartbeat, clock)
     heartbeat.tell()
     _end(context, slot, stop)
+
+
+def _served(settings: Settings, slot: Slot, heartbeat: Heartbeat, clock: Clock) -> AbstractContextManager[None]:
+    from iot_platform.stream.preflight import kafka_probe  # noqa: PLC0415 - confluent_kafka, only where a run works
+
+    return serving(settings, slot.name, heartbeat, clock, lambda: kafka_probe(settings))
 
 
 def is_by_hand(tags: Mapping[str, str]) -> bool:

@@ -69,8 +69,8 @@ def run_producer(
     """
     clock = clock or SystemClock()
     slot = f"{stream_name}-{source.name}"
-    beat_name = stream_name if source.name == "fleet" else slot
-    heartbeat = heartbeat or Heartbeat(settings.heartbeat_dir / f"producer-{beat_name}.json", clock)
+    beats = settings.heartbeat_dir / f"{process_name(stream_name, source.name)}.json"
+    heartbeat = heartbeat or Heartbeat(beats, clock)
     with lease(settings.lease_dir / f"producer-{slot}.lock", f"The producer {slot}"), closing(source):
         path = spool_path(settings.spool_dir, stream_name, source.name)
         with closing(Spool(path, settings.producer.spool_max_bytes)) as spool:
@@ -79,6 +79,15 @@ def run_producer(
             with closing(delivery):
                 run = _Run(settings, source, stream_name, spool, delivery, _Edges(clock, stop, heartbeat))
                 return run.until_done(bounds or Bounds())
+
+
+def process_name(stream: str, source: str) -> str:
+    """Names the process that runs `source`, and its heartbeat."""
+    return (
+        f"producer-{stream}" + source.removeprefix("fleet")
+        if source.startswith("fleet")
+        else f"producer-{stream}-{source}"
+    )
 
 
 def producer_factory(settings: Settings, stream_name: str) -> MakeProducer:
