@@ -20,6 +20,7 @@ from iot_platform.contract import ledger
 from iot_platform.contract.judge import Judge
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import PlatformError
+from iot_platform.faultpoints import faultpoint
 from iot_platform.lifecycle import Limit, Stop
 from iot_platform.settings import Settings
 from iot_platform.stream.changelog import Changelog, PartitionState
@@ -170,6 +171,7 @@ class Session:
             self._seek_back()
             return 0
         self._remember(outcomes)
+        faultpoint("validator.after_apply")
         return len(messages)
 
     def _decide(self, messages: list[Any]) -> list[Outcome]:
@@ -205,6 +207,7 @@ class Session:
             ):
                 for record in records:
                     self._transactions.produce(topic, outcome.partition, **record)
+            faultpoint("validator.mid_produce")
             entry = outcome.ledger_entry(self._topology.stream, self._judge.rule_version, self._slot, now)
             self._transactions.produce(
                 self._topology.ledger,

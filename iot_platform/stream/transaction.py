@@ -55,6 +55,7 @@ class Transactions:
             # A late answer to the repeated commit or abort could hit the next transaction: this client has
             # no epoch of its own for each transaction (KIP-890 part 2).
             raise SessionLostError("the outcome of the last transaction was asked for twice")
+        faultpoint("validator.before_begin")
         self._step("begin_transaction", lambda _timeout: self._producer.begin_transaction())
         faultpoint("validator.after_begin")
 

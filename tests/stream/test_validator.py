@@ -152,26 +152,6 @@ def test_the_largest_raw_record_fits_into_the_dead_letters(settings: Settings, t
     assert dead == {largest: Code.NOT_JSON, over: Code.TOO_LARGE}
 
 
-POINTS = ["after_begin", "after_produce", "after_send_offsets", "after_commit"]
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_f13_a_kill_at_any_step_of_a_transaction_loses_and_doubles_nothing(
-    settings: Settings, topology: Topology, tmp_path: Path, point: str
-) -> None:
-    sent = [*sensors(400), *(record(b"bad", f"sensor-{n}".encode()) for n in range(20))]
-    send(settings, topology.raw, sent)
-    log = tmp_path / "validator.log"
-    arguments = ("validate", "--stream", topology.stream, "--until-caught-up")
-    small = {"IOT_VALIDATOR__BATCH_MAX": "50"}
-    with running(settings, *arguments, log=log, IOT_FAULTPOINT=f"validator.{point}:kill:2", **small) as process:
-        assert process.wait(60) == -9, log.read_text()
-    validate(settings, topology)
-    valid, dead = read_all(settings, topology.validated), read_all(settings, topology.dead_letters)
-    assert values(valid) + values(dead) == Counter(item["value"] for item in sent)
-    assert_ledger_is_whole(read_ledger(settings, topology.stream), read_all(settings, topology.raw))
-
-
 def test_v3_repeats_are_caught_while_partitions_move_from_one_validator_to_two_and_back(
     settings: Settings, topology: Topology, tmp_path: Path
 ) -> None:
