@@ -66,6 +66,11 @@ def faultpoint(name: str, key: str = "") -> None:
             _pass(name, _armed[point])
 
 
+def is_armed(name: str) -> bool:
+    """Whether this point is armed at all: ask where passing it for each record would cost something."""
+    return any(armed == name for armed, _ in _armed)
+
+
 def _pass(name: str, point: _Armed) -> None:
     point.passes += 1
     if point.due not in (0, point.passes):

@@ -64,6 +64,18 @@ class Intake:
             kept.append(message)
         return kept
 
+    def only(self, messages: list[Message], partition: int, most: int) -> list[Message]:
+        """The first `most` records of `partition`; the consumer is set back to read all others again."""
+        kept = [message for message in messages if message.partition() == partition][:most]
+        ends = {partition: kept[-1].offset()} if kept else {}
+        again: dict[int, int] = {}
+        for message in messages:
+            if message.offset() > ends.get(message.partition(), -1):
+                again.setdefault(message.partition(), message.offset())
+        for other, offset in again.items():
+            self._consumer.seek(TopicPartition(self._topic, other, offset))
+        return kept
+
     def _is_proved(self, partition: int, expected: int, offset: int) -> bool:
         gap = (partition, expected, offset)
         if gap in self._gaps_asked_again:

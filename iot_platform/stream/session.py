@@ -7,116 +7,72 @@ the first record is taken, at most `batch_max`. Nothing local is remembered befo
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from iot_platform.clock import Clock, unix_millis
+from iot_platform.clock import Clock
 from iot_platform.contract import ledger
 from iot_platform.contract.judge import Judge
 from iot_platform.contract.topology import Topology
-from iot_platform.errors import PlatformError
+from iot_platform.errors import IntegrityError, PlatformError
 from iot_platform.faultpoints import faultpoint
 from iot_platform.lifecycle import Limit, Stop
 from iot_platform.settings import Settings
+from iot_platform.stream.batch import BadBatchError, Decider, spans_of
 from iot_platform.stream.changelog import Changelog, PartitionState
+from iot_platform.stream.client_options import consumer_options, producer_options
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.dedup import memory_of
 from iot_platform.stream.intake import BatchPolicy, Intake
-from iot_platform.stream.outcome import Outcome, Slice, Sorter
-from iot_platform.stream.topics import OUTPUT_HEADROOM_BYTES, raw_max_bytes
-from iot_platform.stream.transaction import AbortRequiredError, Transactions
+from iot_platform.stream.outcome import Outcome, Sorter
+from iot_platform.stream.poison import PoisonHunt, Span
+from iot_platform.stream.topics import raw_max_bytes
+from iot_platform.stream.totals import Totals
+from iot_platform.stream.transaction import AbortRequiredError, RefusedError, Transactions
 
 log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 10.0
-_QUEUE_MAX_MESSAGES = 200_000
-_POLL_INTERVAL_TRANSACTIONS = 3
-"""Between two polls lies one transaction; one that takes longer than this many may has lost its session anyway."""
-_STREAM_TIME_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass
-class Totals:
-    """What this process has done since it started; for heartbeats and summaries."""
+class Lasting:
+    """What a validator remembers from one session to the next."""
 
-    transactions: int = 0
-    aborts: int = 0
-    sessions: int = 0
-    valid: int = 0
-    repaired: int = 0
-    dead: int = 0
-    duplicates: int = 0
-    by_reason: Counter[str] = field(default_factory=Counter)
-    last_error: str = ""
-
-    @property
-    def records(self) -> int:
-        return self.valid + self.dead + self.duplicates
-
-    def add(self, outcome: Outcome) -> None:
-        self.valid += len(outcome.validated)
-        self.repaired += outcome.repaired
-        self.dead += len(outcome.dead)
-        self.duplicates += outcome.duplicates
-        self.by_reason.update(outcome.by_reason)
+    totals: Totals
+    hunt: PoisonHunt
 
 
 class Session:
     """One consumer and one transactional producer, from start to close. `run` ends or raises; it never heals itself."""
 
-    def __init__(self, settings: Settings, stream: str, slot: int, judge: Judge, totals: Totals, clock: Clock) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, stream: str, slot: int, judge: Judge, lasting: Lasting, clock: Clock
+    ) -> None:
         self._slot = slot
-        self._judge = judge
-        self._totals = totals
+        self._rule_version = judge.rule_version
+        self._totals = lasting.totals
+        self._hunt = lasting.hunt
         self._clock = clock
         self._topology = Topology(stream)
-        self._sorter = Sorter(self._topology, judge.rule_version, raw_max_bytes(settings.stream(stream)))
-        self._clients = Clients(settings)
+        sorter = Sorter(self._topology, judge.rule_version, raw_max_bytes(settings.stream(stream)))
+        self._decider = Decider(judge, sorter, clock)
+        clients = Clients(settings)
+        timeout_seconds = settings.validator.transaction_timeout_seconds
         self._changelog = Changelog(
-            self._clients,
-            self._topology,
-            settings.stream(stream).dedup_window_hours,
-            settings.validator.transaction_timeout_seconds,
+            clients, self._topology, settings.stream(stream).dedup_window_hours, timeout_seconds
         )
         self._partitions: dict[int, PartitionState] = {}
         self._failure: Exception | None = None
         self._stop = Stop()
-        self._transactions = Transactions(
-            self._clients.producer(self._producer_options(settings.stream(stream).max_message_bytes)),
-            settings.validator.transaction_timeout_seconds,
-            clock,
-        )
-        self._consumer = self._clients.consumer(self._topology.validator_group, self._consumer_options())
+        producer = clients.producer(producer_options(settings, stream, slot))
+        self._transactions = Transactions(producer, timeout_seconds, clock)
+        self._consumer = clients.consumer(self._topology.validator_group, consumer_options(settings))
         policy = BatchPolicy(settings.validator.batch_max, settings.validator.linger_seconds)
         self._intake = Intake(self._consumer, self._topology.raw, policy)
-
-    def _producer_options(self, max_message_bytes: int) -> dict[str, Any]:
-        return {
-            "transactional.id": self._topology.transactional_id(self._settings.instance, self._slot),
-            "transaction.timeout.ms": round(self._settings.validator.transaction_timeout_seconds * 1000),
-            "message.max.bytes": max_message_bytes + OUTPUT_HEADROOM_BYTES,
-            "compression.type": self._settings.producer.compression,
-            "linger.ms": 2,
-            "batch.size": 262_144,
-            "queue.buffering.max.messages": _QUEUE_MAX_MESSAGES,
-        }
-
-    def _consumer_options(self) -> dict[str, Any]:
-        session_ms = round(self._settings.validator.session_timeout_seconds * 1000)
-        transaction_ms = round(self._settings.validator.transaction_timeout_seconds * 1000)
-        return {
-            "session.timeout.ms": session_ms,
-            "heartbeat.interval.ms": session_ms // 3,
-            # Also how long a rebalance waits for a member that died and that Kafka forgot to time out (decision 0010).
-            "max.poll.interval.ms": max(session_ms, _POLL_INTERVAL_TRANSACTIONS * transaction_ms),
-            "partition.assignment.strategy": "cooperative-sticky",
-        }
 
     def run(self, stop: Stop, limit: Limit, on_batch: Callable[[], None]) -> None:
         """Validate until stopped, bounded by `limit`.
@@ -153,50 +109,53 @@ class Session:
             failure, self._failure = self._failure, None
             raise failure
         standing = {partition: state.next_offset for partition, state in self._partitions.items()}
-        return self._intake.in_order(messages, standing)
+        messages = self._intake.in_order(messages, standing)
+        hunted = self._hunt.most([message.partition() for message in messages])
+        return messages if hunted is None else self._intake.only(messages, *hunted)
 
     def _validate(self, messages: list[Any]) -> int:
         """One transaction. The number of records it covered; 0 when it was aborted."""
-        outcomes = self._decide(messages)
-        offsets = [TopicPartition(self._topology.raw, outcome.partition, outcome.last + 1) for outcome in outcomes]
+        spans = spans_of(messages)
         try:
-            self._transactions.begin()
-            self._produce(outcomes)
-            self._transactions.commit(offsets, self._consumer)
-        except AbortRequiredError as error:
-            log.warning("transaction aborted: %s", error)
-            self._totals.aborts += 1
-            self._totals.last_error = str(error)
-            self._transactions.abort()
-            self._seek_back()
+            outcomes = self._decider.decide(messages, self._partitions, self._hunt.convicted(spans))
+            self._transact(outcomes)
+        except (BadBatchError, RefusedError) as error:
+            self._refuse_to_go_round(spans, error)
+            self._hunt.failed(spans, str(error))
+            self._undo(error, begun=isinstance(error, RefusedError))
             return 0
+        except AbortRequiredError as error:
+            self._undo(error, begun=True)
+            return 0
+        self._hunt.passed(spans)
         self._remember(outcomes)
         faultpoint("validator.after_apply")
         return len(messages)
 
-    def _decide(self, messages: list[Any]) -> list[Outcome]:
-        values = [message.value() for message in messages]
-        accepted_at_ms = [message.timestamp()[1] for message in messages]
-        judgement = self._judge.judge(values, [message.key() for message in messages], accepted_at_ms)
-        places: dict[int, list[int]] = {}
-        for place, message in enumerate(messages):
-            places.setdefault(message.partition(), []).append(place)
-        now = self._clock.now()
-        cap_ms = unix_millis(now + _STREAM_TIME_TOLERANCE)
-        outcomes = []
-        for partition, mine in places.items():
-            part = Slice(
-                partition,
-                [messages[p] for p in mine],
-                [values[p] for p in mine],
-                [accepted_at_ms[p] for p in mine],
-                mine,
-            )
-            state = self._partitions[partition]
-            outcomes.append(
-                self._sorter.sort(part, judgement, state.window, state.next_offset, now.isoformat(), cap_ms)
-            )
-        return outcomes
+    def _transact(self, outcomes: list[Outcome]) -> None:
+        offsets = [TopicPartition(self._topology.raw, outcome.partition, outcome.last + 1) for outcome in outcomes]
+        self._transactions.begin()
+        self._produce(outcomes)
+        self._transactions.commit(offsets, self._consumer)
+
+    def _undo(self, error: Exception, *, begun: bool) -> None:
+        """Nothing of this batch has happened: read it again."""
+        log.warning("transaction aborted: %s", error)
+        self._totals.aborts += 1
+        self._totals.last_error = str(error)
+        if begun:
+            self._transactions.abort()
+        self._seek_back()
+
+    def _refuse_to_go_round(self, spans: dict[int, Span], error: Exception) -> None:
+        if self._hunt.stuck(spans):
+            ((partition, span),) = spans.items()
+            raise IntegrityError(
+                f"{self._topology.raw}/{partition}: the record at offset {span.first} can be produced neither as a "
+                f"validated record nor as a dead letter: {error}.",
+                next_step=f"See the limits of topic {self._topology.dead_letters}, above all max.message.bytes; then "
+                "start the validator again.",
+            ) from error
 
     def _produce(self, outcomes: list[Outcome]) -> None:
         now = self._clock.now().isoformat()
@@ -207,13 +166,21 @@ class Session:
             ):
                 for record in records:
                     self._transactions.produce(topic, outcome.partition, **record)
+<<<<<<< HEAD
             faultpoint("validator.mid_produce")
             entry = outcome.ledger_entry(self._topology.stream, self._judge.rule_version, self._slot, now)
+=======
+            entry = outcome.ledger_entry(self._topology.stream, self._rule_version, self._slot, now)
+            try:
+                value = ledger.encode(entry)
+            except ValueError as error:
+                raise RefusedError(str(error)) from error
+>>>>>>> 7a91d33 (Halve a batch that fails for its data, down to the culprit, and make that a dead letter)
             self._transactions.produce(
                 self._topology.ledger,
                 outcome.partition,
                 key=ledger.key(outcome.partition),
-                value=ledger.encode(entry),
+                value=value,
                 timestamp=outcome.stream_time_ms,
             )
 
@@ -249,6 +216,7 @@ class Session:
         """No transaction is open here: callbacks run inside `consume`, transactions between two calls of it."""
         for partition in partitions:
             self._partitions.pop(partition.partition, None)
+            self._hunt.forget(partition.partition)
         consumer.incremental_unassign(partitions)
 
     def _end_offsets(self) -> dict[int, int]:

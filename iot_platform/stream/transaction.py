@@ -3,8 +3,9 @@
 librdkafka tells with each error what is still possible; this module turns that into exceptions, so that the validator's
 loop has three cases and no flags (docs/decisions/0004-transactions.md):
 
-    AbortRequiredError  the transaction failed, the producer lives: abort, seek back, go on
-    SessionLostError    the producer is fenced or in doubt: close it and the consumer, build both anew
+    AbortRequiredError      the transaction failed, the producer lives: abort, seek back, go on
+    └── RefusedError        … because of what is in a record: the same again would fail again
+    SessionLostError        the producer is fenced or in doubt: close it and the consumer, build both anew
 """
 
 from __future__ import annotations
@@ -31,8 +32,24 @@ class AbortRequiredError(Exception):
     pass
 
 
+class RefusedError(AbortRequiredError):
+    pass
+
+
 class SessionLostError(Exception):
     pass
+
+
+# What says something of a record, and nothing of Kafka's health, the cluster's load or our rights.
+_REFUSALS = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.INVALID_TIMESTAMP,
+        KafkaError.INVALID_RECORD,
+    }
+)
 
 
 class Transactions:
@@ -62,7 +79,7 @@ class Transactions:
     def produce(self, topic: str, partition: int, **record: Any) -> None:
         """Queue one record, waiting for room. Failures of delivery show in `commit`.
 
-        Raises ValueError when the record alone is too large for the client.
+        Raises RefusedError when the client does not take this record.
         """
         while True:
             try:
@@ -70,11 +87,19 @@ class Transactions:
             except BufferError:
                 self._producer.poll(_QUEUE_WAIT_SECONDS)
             except KafkaException as error:
-                if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                    raise ValueError("record is larger than message.max.bytes") from error
-                raise _meaning(error) from error
+                raise self._meaning_of_refusal(error) from error
+            except (ValueError, TypeError, OverflowError) as error:  # such as text that is no UTF-8
+                raise RefusedError(f"{type(error).__name__}: {error}") from error
             else:
                 return
+
+    @staticmethod
+    def _meaning_of_refusal(error: KafkaException) -> AbortRequiredError | SessionLostError:
+        """`produce` has no flags: a record that it refuses by itself leaves the transaction as it was."""
+        kafka_error: KafkaError = error.args[0]
+        if kafka_error.code() in _REFUSALS and not kafka_error.fatal():
+            return RefusedError(f"{kafka_error.name()}: {kafka_error.str()}")
+        return _meaning(error)
 
     def commit(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
         """Offsets (the next to read) and all that was produced become visible together, or not at all."""
@@ -130,5 +155,5 @@ def _meaning(error: KafkaException) -> AbortRequiredError | SessionLostError:
     if kafka_error.fatal() or kafka_error.code() in (KafkaError._FATAL, KafkaError._FENCED):  # noqa: SLF001
         return SessionLostError(text)
     if kafka_error.txn_requires_abort():
-        return AbortRequiredError(text)
+        return RefusedError(text) if kafka_error.code() in _REFUSALS else AbortRequiredError(text)
     return SessionLostError(text)

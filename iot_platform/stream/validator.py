@@ -17,8 +17,10 @@ from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError
 from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease
 from iot_platform.settings import Settings
+from iot_platform.stream.poison import PoisonHunt
 from iot_platform.stream.preflight import wait_for_stream
-from iot_platform.stream.session import Session, Totals
+from iot_platform.stream.session import Lasting, Session
+from iot_platform.stream.totals import Totals
 from iot_platform.stream.transaction import SessionLostError
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,7 @@ class Validator:
         self._session_facts: dict[str, Any] = {}
         self.slot = slot
         self.totals = Totals()
+        self._lasting = Lasting(self.totals, PoisonHunt(settings.validator.batch_max))
 
     def run(self, stop: Stop, limit: Limit, on_batch: Callable[[], None], policy: RestartPolicy | None = None) -> None:
         """Validate until stopped or `limit` is reached. Raises PlatformError where going on would break the promise."""
@@ -93,7 +96,7 @@ class Validator:
 
     def _run_session(self, stop: Stop, limit: Limit, on_batch: Callable[[], None]) -> None:
         self.totals.sessions += 1
-        session = Session(self._settings, self._stream, self.slot, self._judge, self.totals, self._clock)
+        session = Session(self._settings, self._stream, self.slot, self._judge, self._lasting, self._clock)
 
         def after_batch() -> None:
             self._session_facts = session.facts()
@@ -106,17 +109,4 @@ class Validator:
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows of this validator."""
-        totals = self.totals
-        return {
-            "slot": self.slot,
-            "transactions": totals.transactions,
-            "aborts": totals.aborts,
-            "sessions": totals.sessions,
-            "valid": totals.valid,
-            "repaired": totals.repaired,
-            "dead": totals.dead,
-            "duplicates": totals.duplicates,
-            "by_reason": dict(totals.by_reason),
-            "last_error": totals.last_error,
-            **self._session_facts,
-        }
+        return {"slot": self.slot, **self.totals.facts(), **self._session_facts}

@@ -8,7 +8,7 @@ from iot_platform.clock import SystemClock
 from iot_platform.contract.topology import Topology
 from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.settings import Settings
-from iot_platform.stream.session import Totals
+from iot_platform.stream.totals import Totals
 from iot_platform.stream.validator import Validator
 from tests.support.topics import send
 

@@ -1,0 +1,46 @@
+"""What a validator's process has done since it started; for heartbeats and summaries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from iot_platform.stream.outcome import Outcome
+
+
+@dataclass
+class Totals:
+    transactions: int = 0
+    aborts: int = 0
+    sessions: int = 0
+    valid: int = 0
+    repaired: int = 0
+    dead: int = 0
+    duplicates: int = 0
+    by_reason: Counter[str] = field(default_factory=Counter)
+    last_error: str = ""
+
+    @property
+    def records(self) -> int:
+        return self.valid + self.dead + self.duplicates
+
+    def add(self, outcome: Outcome) -> None:
+        self.valid += len(outcome.validated)
+        self.repaired += outcome.repaired
+        self.dead += len(outcome.dead)
+        self.duplicates += outcome.duplicates
+        self.by_reason.update(outcome.by_reason)
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "transactions": self.transactions,
+            "aborts": self.aborts,
+            "sessions": self.sessions,
+            "valid": self.valid,
+            "repaired": self.repaired,
+            "dead": self.dead,
+            "duplicates": self.duplicates,
+            "by_reason": dict(self.by_reason),
+            "last_error": self.last_error,
+        }
