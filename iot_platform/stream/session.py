@@ -166,16 +166,12 @@ class Session:
             ):
                 for record in records:
                     self._transactions.produce(topic, outcome.partition, **record)
-<<<<<<< HEAD
             faultpoint("validator.mid_produce")
-            entry = outcome.ledger_entry(self._topology.stream, self._judge.rule_version, self._slot, now)
-=======
             entry = outcome.ledger_entry(self._topology.stream, self._rule_version, self._slot, now)
             try:
                 value = ledger.encode(entry)
             except ValueError as error:
                 raise RefusedError(str(error)) from error
->>>>>>> 7a91d33 (Halve a batch that fails for its data, down to the culprit, and make that a dead letter)
             self._transactions.produce(
                 self._topology.ledger,
                 outcome.partition,
