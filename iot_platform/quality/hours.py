@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from iot_platform.errors import UsageError
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
     build(connection, MARTS["sensor_quality"], now=clock.now(), catalogues=catalogues_of(settings))
 
 Without hours, what loads touched since the last build is built: exactly those hours. With hours, exactly these: a
-backfill, which gives the same rows. Build in the order of MARTS: silent_sensors reads hourly ones.
+backfill, which gives the same rows. Build in the order of MARTS: some read what others built.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from iot_platform.contract.catalogue import Catalogue, load_catalogue
 from iot_platform.contract.reading import FIELDS
 from iot_platform.errors import UsageError
 from iot_platform.quality.advice import ADVICE
-from iot_platform.quality.hours import HOUR, Hours, floor_hour, runs, split
+from iot_platform.quality.hours import DAY, HOUR, Hours, floor_hour, runs, split
 from iot_platform.quality.tables import MARTS, Mart
 from iot_platform.quality.verdict import Cell, plain
 from iot_platform.settings import Settings
@@ -69,14 +69,16 @@ def build(
         raise UsageError(f"{mart.name} is not built by the hour.", next_step="Build it without hours.")
     changed = built_hours = 0
     if not mart.stored:
-        named = _named(catalogues, now)
+        named = parameters(catalogues, now)
         select = scripts.marts()[mart.name]
-        if mart.hourly:
+        if mart.hourly or mart.daily:
             pieces = _pieces(connection, mart, hours, now)
             built_hours = sum(piece.count for piece in pieces)
             for piece in pieces:
                 bounds = (piece.start, piece.end)
-                changed += warehouse.build_hours(connection, mart.name, select, named, bounds).changed
+                changed += warehouse.build_hours(
+                    connection, mart.name, select, named, bounds, _built_from(mart)
+                ).changed
         else:
             changed = _build_whole(connection, mart, select, named, now).changed
     return _told(connection, mart, now, changed, built_hours)
@@ -98,7 +100,14 @@ def due_hours(connection: Connection, now: datetime) -> Hours | None:
     return Hours(min(due), max(due) + HOUR) if due else None
 
 
+def _built_from(mart: Mart) -> list[str]:
+    """The daily marts that are built from this one."""
+    return [other.name for other in MARTS.values() if other.daily and mart.name in other.sources]
+
+
 def _pieces(connection: Connection, mart: Mart, hours: Hours | None, now: datetime) -> list[Hours]:
+    if mart.daily:
+        return [Hours(day, day + DAY) for day in warehouse.due_days(connection, mart.name)]
     due = warehouse.note_due_hours(connection, mart.name, mart.sources, now)
     return runs(due, _HOURS_IN_ONE_BUILD) if hours is None else split(hours, _HOURS_IN_ONE_BUILD)
 
@@ -107,7 +116,7 @@ def _build_whole(connection: Connection, mart: Mart, select: str, named: Mapping
     return warehouse.build_whole(connection, mart.name, select, named, mart.sources, now)
 
 
-def _named(catalogues: Mapping[str, Catalogue], now: datetime) -> dict[str, Any]:
+def parameters(catalogues: Mapping[str, Catalogue], now: datetime) -> dict[str, Any]:
     """The parameters that the SELECTs may name, beside $from, $to and $after_load."""
     kinds = [
         {"stream": stream, "sensor_type": kind.name, "interval_seconds": float(kind.interval_seconds)}

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 class Mart:
     """A table made for reading. `sources` are the tables it is built from; `order` is how a preview shows it.
 
-    Hourly ones are built hour by hour; the others as a whole. `stored` ones are not built: others add their rows.
+    Hourly ones are built hour by hour; daily ones by the days whose hours changed in the hourly marts that they are
+    built from; the others as a whole. `stored` ones are not built: others add their rows.
     """
 
     name: str
@@ -18,6 +19,7 @@ class Mart:
     sources: tuple[str, ...]
     order: str
     hourly: bool = False
+    daily: bool = False
     stored: bool = False
 
 
@@ -62,6 +64,25 @@ _HOURLY = (
         "hour DESC, rate DESC, duplicates DESC, stream, sensor_id",
         hourly=True,
     ),
+    Mart(
+        "extra_fields",
+        "Fields beyond the contract that valid readings had, by hour, name and JSON type. One that appears or changes "
+        "its type tells of new firmware: ask its owner whether the contract should have it.",
+        ("readings",),
+        "hour DESC, readings DESC, stream, field, json_type",
+        hourly=True,
+    ),
+)
+
+_DAILY = (
+    Mart(
+        "quality_trends",
+        "Quality by day: of the platform, of each stream, location and sensor, with the score of sensor_quality. A "
+        "place whose sensors fall together has one cause; compare a sensor with its own days before.",
+        ("sensor_quality",),
+        "day DESC, score, stream, scope, name",
+        daily=True,
+    ),
 )
 
 _WHOLE = (
@@ -100,5 +121,5 @@ _STORED = (
     ),
 )
 
-MARTS: Mapping[str, Mart] = {mart.name: mart for mart in (*_HOURLY, *_WHOLE, *_STORED)}
-"""All of them by name, in the order in which they are built: silent_sensors reads hourly ones."""
+MARTS: Mapping[str, Mart] = {mart.name: mart for mart in (*_HOURLY, *_DAILY, *_WHOLE, *_STORED)}
+"""All of them by name, in the order in which they are built: daily and whole ones read hourly ones."""

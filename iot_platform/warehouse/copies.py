@@ -60,7 +60,7 @@ def copy_rows(connection: duckdb.DuckDBPyConnection, table: str, after_load: int
 
 
 def copy_part(connection: duckdb.DuckDBPyConnection, part: Part, target: Path) -> int:
-    """The rows of one week of an hourly mart into a new Parquet file; how many there are."""
+    """The rows of one week of an hourly or daily mart into a new Parquet file; how many there are."""
     temporary = target.with_suffix(".tmp")
     (rows,) = connection.execute(
         f"COPY ({rows_of(part)}) TO {_literal(temporary)} (FORMAT parquet, COMPRESSION zstd)"

@@ -1,7 +1,8 @@
 """Marts in the warehouse: which hours loads touched, and tables built from their SELECT, each build one transaction.
 
 An hour is noted as due (`mart_due`) in the transaction that moves the mart's mark (`mart_state`) past the loads that
-touched it, and crossed out in the one that builds it: a crash or a build of a part forgets no hour.
+touched it, and crossed out in the one that builds it: a crash or a build of a part forgets no hour. In the same way a
+build that changes an hour notes its day as due for the daily marts made from it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from iot_platform.warehouse.mart_parts import renew_parts
+from iot_platform.warehouse.mart_parts import renew_parts, time_column
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -87,6 +88,11 @@ def touched_hours(connection: Connection, mart: str, sources: Sequence[str]) -> 
 
 
 _DUE = "SELECT hour FROM mart_due WHERE mart = $mart"
+_NOTE_DAYS = """
+INSERT INTO mart_due
+SELECT $mart, unnest(generate_series(date_trunc('day', $from::TIMESTAMPTZ), $to - INTERVAL 1 HOUR, INTERVAL 1 DAY))
+EXCEPT SELECT mart, hour FROM mart_due
+"""
 
 
 def note_due_hours(connection: Connection, mart: str, sources: Sequence[str], now: datetime) -> list[datetime]:
@@ -100,15 +106,33 @@ def note_due_hours(connection: Connection, mart: str, sources: Sequence[str], no
     return due
 
 
+def due_days(connection: Connection, mart: str) -> list[datetime]:
+    """Days (their first moment, UTC) of a daily mart that builds of hourly ones have noted."""
+    rows = connection.execute("SELECT DISTINCT hour FROM mart_due WHERE mart = ? ORDER BY hour", [mart]).fetchall()
+    return [day.astimezone(UTC) for (day,) in rows]
+
+
 def build_hours(
-    connection: Connection, table: str, select: str, named: Mapping[str, Any], hours: tuple[datetime, datetime]
+    connection: Connection,
+    table: str,
+    select: str,
+    named: Mapping[str, Any],
+    hours: tuple[datetime, datetime],
+    daily: Sequence[str] = (),
 ) -> Change:
-    """Put the rows of `select` for hours from `hours[0]` to before `hours[1]` in place of those there are."""
+    """Put the rows of `select` for hours from `hours[0]` to before `hours[1]` in place of those there are.
+
+    Where that changes anything, their days are due in the marts `daily`.
+    """
     bounds = {"from": hours[0], "to": hours[1]}
+    column = time_column(table)
+    place = f"{column} >= $from AND {column} < $to", bounds
     with transaction(connection):
-        change = _replace(connection, table, select, {**named, **bounds}, ("hour >= $from AND hour < $to", bounds))
+        change = _replace(connection, table, select, {**named, **bounds}, place)
         if change.changed:
             renew_parts(connection, table, *hours)
+            for mart in daily:
+                connection.execute(_NOTE_DAYS, {"mart": mart, **bounds})
         connection.execute(
             "DELETE FROM mart_due WHERE mart = $mart AND hour >= $from AND hour < $to", {"mart": table, **bounds}
         )

@@ -16,6 +16,8 @@ _MARTS = {
     "sensor_quality": "hour",
     "null_rates": "hour",
     "duplicate_rates": "hour",
+    "extra_fields": "hour",
+    "quality_trends": "day",
     "dlq_samples": "loaded_at",
     "lag_snapshots": "taken_at",
     "ledger_audit": "taken_at",

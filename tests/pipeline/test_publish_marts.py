@@ -45,7 +45,7 @@ def load_and_build(chosen: Settings, clock: ManualClock, *moments: datetime) -> 
     with open_warehouse(chosen) as connection:
         clock.advance(60)
         for moment in moments:
-            rows = [reading(moment, location=None)], [dead(moment)], [repeats(moment, {"sensor-1": 1})]
+            rows = [reading(moment, location=None, firmware="2")], [dead(moment)], [repeats(moment, {"sensor-1": 1})]
             load(connection, *rows, at=clock.now())
         for mart in MARTS.values():
             build(connection, mart, now=clock.now(), catalogues=catalogues_of(chosen))
@@ -147,5 +147,5 @@ def test_a_table_of_the_copy_has_the_columns_and_types_of_the_warehouse(
         assert [row[:2] for row in described] == [row[:2] for row in expected]
 
 
-def test_each_hourly_mart_is_published_by_its_weeks() -> None:
-    assert {mart.name for mart in MARTS.values() if mart.hourly} == set(PARTED)
+def test_each_hourly_and_daily_mart_is_published_by_its_weeks() -> None:
+    assert {mart.name for mart in MARTS.values() if mart.hourly or mart.daily} == set(PARTED)

@@ -41,6 +41,7 @@ def _some_loads(seed: int, loads: int) -> list[tuple[list[Record], list[Record],
             moment(), f"sensor-{chance.randrange(4)}", partition=chance.randrange(2),
             filled=["unit"] if chance.random() < 0.2 else [],
             location=chance.choice([None, "roof", "hall"]), battery_level=chance.choice([None, 50.0]),
+            firmware=chance.choice([1, "1", None]),
         )  # fmt: skip
 
     def bad() -> Record:
@@ -95,7 +96,8 @@ def test_late_rows_build_their_hour_again_and_no_other(connection: Connection, m
     load(connection, [reading(NOON), reading(NOON + 2 * HOUR)], [dead(NOON)], [repeats(NOON, {"sensor-1": 1})])
     assert made(connection, mart, now=NOON + 3 * HOUR).hours == 2
     assert made(connection, mart, now=NOON + 3 * HOUR).hours == 0
-    load(connection, [reading(NOON + timedelta(minutes=5), "late", location=None)], [dead(NOON, "late")])
+    late = reading(NOON + timedelta(minutes=5), "late", location=None, firmware="2")
+    load(connection, [late], [dead(NOON, "late")])
     built = made(connection, mart, now=NOON + 3 * HOUR)
     assert built.hours == 1
     assert built.changed > 0

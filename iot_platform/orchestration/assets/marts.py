@@ -1,4 +1,4 @@
-"""Marts as assets: hourly ones by partition, so that a person can backfill hours; whole ones as they are."""
+"""Marts as assets: hourly ones by partition, so that a person can backfill hours; the others as they are."""
 
 # No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
@@ -19,7 +19,7 @@ CYCLE_TAG = "iot/cycle"
 
 
 def mart_assets(partitions: dg.PartitionsDefinition, columns: Tables) -> list[dg.AssetsDefinition]:
-    """One op for the hourly marts and one for the whole; each mart can be materialized alone."""
+    """One op for the hourly marts and one for the others; each mart can be materialized alone."""
     built = [mart for mart in MARTS.values() if not mart.stored]
 
     @dg.multi_asset(
@@ -43,7 +43,7 @@ def mart_assets(partitions: dg.PartitionsDefinition, columns: Tables) -> list[dg
         pool=POOL,
     )
     def whole_marts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        """Build the selected marts anew."""
+        """Build the selected marts: daily ones by the days that changed, whole ones anew."""
         yield from _build(context, None)
 
     return [hourly_marts, whole_marts]
