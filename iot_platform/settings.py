@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from iot_platform.errors import SettingsError
+from iot_platform.kafka_settings import KafkaSettings
 from iot_platform.orchestration_settings import AlertSettings, DagsterSettings, QualitySettings
 from iot_platform.setting_names import (
     CONFIG_VARIABLE,
@@ -65,19 +66,6 @@ __all__ = [
     "WarehouseSettings",
     "load_settings",
 ]
-
-
-class KafkaSettings(_Section):
-    """Where Kafka is. Without `bootstrap_servers` the platform runs a broker of its own on this machine."""
-
-    bootstrap_servers: str | None = None
-    broker_port: Port = 29092
-    controller_port: Port = 29093
-    heap_mb: int = Field(512, ge=256)
-    replication_factor: int = Field(-1, description="-1 = the broker's default")
-    properties: dict[str, str] = Field(
-        default_factory=dict, description="further librdkafka properties, such as security.protocol"
-    )
 
 
 class FleetSettings(_Section):
@@ -197,7 +185,7 @@ class Settings(BaseSettings):
 
     @property
     def bootstrap_servers(self) -> str:
-        return self.kafka.bootstrap_servers or f"127.0.0.1:{self.kafka.broker_port}"
+        return self.kafka.bootstrap_servers or self.kafka.own_servers
 
     @property
     def warehouse_path(self) -> Path:

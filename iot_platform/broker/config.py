@@ -7,7 +7,10 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from iot_platform.kafka_settings import HOST
+
+_SESSION_MS, _HEARTBEAT_MS = 6_000, 1_000
+"""How soon three brokers hold one of them for dead: so long a write waits that was to reach it too."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ def server_properties(node: NodeConfig) -> str:
         "log.retention.check.interval.ms": 60_000,
         "num.recovery.threads.per.data.dir": 2,
     }
+    if node.replicas > 1:
+        properties["broker.session.timeout.ms"] = _SESSION_MS
+        properties["broker.heartbeat.interval.ms"] = _HEARTBEAT_MS
     return "".join(f"{name}={value}\n" for name, value in properties.items())
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import psutil
 
-from iot_platform.broker.config import HOST, NodeConfig, log4j2_properties, new_cluster_id, server_properties
+from iot_platform.broker.cluster import ensure_cluster, kafka_dir, named
+from iot_platform.broker.config import NodeConfig, log4j2_properties, server_properties
 from iot_platform.broker.fetch import ensure_jars, java_home
-from iot_platform.broker.ports import check_port
+from iot_platform.broker.ports import check_port, listens
 from iot_platform.errors import AlreadyRunningError, KafkaUnavailableError, UnavailableError
+from iot_platform.kafka_settings import HOST, PORT_STEP
 from iot_platform.lifecycle import end_with_parent, write_atomically
 from iot_platform.settings import Settings
 
@@ -28,20 +30,27 @@ Answers = Callable[[], bool]
 """Asks Kafka's own protocol whether the node serves; given by the caller, for this room speaks no Kafka."""
 
 
-class LocalBroker:
-    """A Kafka of one node whose state is in `settings.state_dir`."""
+def local_brokers(settings: Settings) -> list[LocalBroker]:
+    """All brokers of our own that the settings ask for."""
+    return [LocalBroker(settings, number) for number in range(1, settings.kafka.brokers + 1)]
 
-    def __init__(self, settings: Settings, *, advertised_port: int | None = None) -> None:
+
+class LocalBroker:
+    """One broker of our own, `number` counted from 1, whose state is in `settings.state_dir`."""
+
+    def __init__(self, settings: Settings, number: int = 1, *, advertised_port: int | None = None) -> None:
+        self.number = number
         self._settings = settings
-        self._directory = settings.state_dir / "kafka"
-        self._log_path = settings.log_dir / "kafka.log"
+        self._directory = kafka_dir(settings, number)
+        self._log_path = settings.log_dir / f"{named('kafka', number)}.log"
         self._pid_path = self._directory / "kafka.pid"
+        port, controller_port = settings.kafka.ports[number - 1]
         self._config = NodeConfig(
-            node_id=1,
-            port=settings.kafka.broker_port,
-            controller_port=settings.kafka.controller_port,
+            node_id=number,
+            port=port,
+            controller_port=controller_port,
             data_dir=self._directory / "data",
-            controllers=((1, settings.kafka.controller_port),),
+            controllers=tuple((node_id, ports[1]) for node_id, ports in enumerate(settings.kafka.ports, start=1)),
             advertised_port=advertised_port,
         )
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,20 +72,39 @@ class LocalBroker:
             return None
         return pid if str(self._properties_path) in command else None
 
+    @property
+    def takes_connections(self) -> bool:
+        """Whether it listens. One that is only just starting or is paused does so too."""
+        return listens(HOST, self._config.port)
+
+    @property
+    def wanted_ports(self) -> list[tuple[str, int, str, int]]:
+        """Each port: what it is for, its number, the setting, and how far above the setting it is."""
+        above = (self.number - 1) * PORT_STEP
+        suffix = "" if self._settings.kafka.brokers == 1 else f" {self.number}"
+        return [
+            (f"kafka port{suffix}", self._config.port, "IOT_KAFKA__BROKER_PORT", above),
+            (f"controller port{suffix}", self._config.controller_port, "IOT_KAFKA__CONTROLLER_PORT", above),
+        ]
+
     def check_ports(self) -> None:
         """Raises PortTakenError naming the setting to change; our own running node counts as taken too."""
-        check_port(HOST, self._config.port, "IOT_KAFKA__BROKER_PORT")
-        check_port(HOST, self._config.controller_port, "IOT_KAFKA__CONTROLLER_PORT")
+        for _, port, setting, above in self.wanted_ports:
+            check_port(HOST, port, setting, above)
 
     def prepare(self) -> list[str]:
-        """Write the configuration, format the storage once, and return the command line of the node."""
+        """Write the configuration, format the storage once, and return the command line of the node.
+
+        Raises SettingsError when the data was made with another number of brokers.
+        """
+        cluster = ensure_cluster(self._settings)
         self._directory.mkdir(parents=True, exist_ok=True)
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self._properties_path, server_properties(self._config))
         write_atomically(self._log4j_path, log4j2_properties(self._log_path))
         if not (self._config.data_dir / "meta.properties").is_file():
-            self._format()
-        heap = f"{self._settings.kafka.heap_mb}m"
+            self._format(cluster.cluster_id)
+        heap = f"{self._settings.kafka.heap_of_each_mb}m"
         options = (
             f"-Xms{heap}",
             f"-Xmx{heap}",
@@ -95,8 +123,8 @@ class LocalBroker:
     def _log4j_path(self) -> Path:
         return self._directory / "log4j2.properties"
 
-    def _format(self) -> None:
-        arguments = ("format", "--ignore-formatted", "-t", new_cluster_id(), "-c", str(self._properties_path))
+    def _format(self, cluster_id: str) -> None:
+        arguments = ("format", "--ignore-formatted", "-t", cluster_id, "-c", str(self._properties_path))
         done = subprocess.run(self._java(_STORAGE_CLASS, *arguments), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise UnavailableError(

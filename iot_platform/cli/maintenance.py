@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from iot_platform.broker.node import LocalBroker
+from iot_platform.broker.node import LocalBroker, local_brokers
 from iot_platform.cli.common import JsonOption, err, out, prepared_settings, print_json, table
 from iot_platform.errors import AlreadyRunningError, UsageError
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.preflight import is_reachable
-from iot_platform.supervision import operations
+from iot_platform.supervision import brokers, operations
 from iot_platform.supervision.supervisor import Supervisor
 
 broker = typer.Typer(help="The Apache Kafka of our own on this machine.", no_args_is_help=True)
@@ -28,18 +28,25 @@ def _tell(text: str) -> None:
     err.print(text, markup=False, soft_wrap=True)
 
 
+NumberOption = Annotated[int | None, typer.Option("--number", min=1, help="One of three brokers alone.")]
+
+
 @broker.command("start")
-def broker_start() -> None:
-    """Start the broker alone, and leave it running."""
+def broker_start(number: NumberOption = None) -> None:
+    """Start our brokers alone, or one of them, and leave them running."""
     settings = prepared_settings()
-    operations.start_broker(settings, _tell)
-    _tell(f"Kafka serves at {settings.bootstrap_servers}. Stop it with `iot-platform broker stop`.")
+    brokers.start_broker(settings, number, _tell)
+    if number is None:
+        _tell(f"Kafka serves at {settings.bootstrap_servers}. Stop it with `iot-platform broker stop`.")
 
 
 @broker.command("stop")
-def broker_stop() -> None:
-    """Stop the broker, and what stands on it."""
-    if operations.stop_broker(prepared_settings(), _tell):
+def broker_stop(number: NumberOption = None) -> None:
+    """Stop our brokers, and what stands on them; or one of three, and nothing else."""
+    settings = prepared_settings()
+    if number is not None and settings.kafka.brokers > 1:
+        brokers.stop_broker(settings, number, _tell)
+    elif any(one.pid for one in brokers.broker_facts(settings)) and operations.down(settings, _tell):
         _tell("Stopped.")
     else:
         _tell("Our broker does not run. Start it with `iot-platform broker start`.")
@@ -49,19 +56,22 @@ def broker_stop() -> None:
 def broker_status(as_json: JsonOption = False) -> None:
     """Whether Kafka serves; exit code 3 when it does not."""
     settings = prepared_settings()
-    node = LocalBroker(settings)
-    document = {
+    facts = brokers.broker_facts(settings)
+    document: dict[str, Any] = {
         "servers": settings.bootstrap_servers,
         "own": settings.own_broker,
-        "pid": node.pid() if settings.own_broker else None,
-        "reachable": is_reachable(Clients(settings)),
-        "log": str(node.log_path) if settings.own_broker else None,
+        "pid": facts[0].pid if facts else None,
+        "reachable": brokers.can_serve(facts) and is_reachable(Clients(settings)),
+        "log": str(facts[0].log) if facts else None,
     }
     if as_json:
-        print_json(document)
+        print_json({**document, "brokers": [vars(one) for one in facts]})
     else:
         for name, value in document.items():
             out.print(f"{name:10} {'-' if value is None else value}", soft_wrap=True)
+        if len(facts) > 1:
+            rows = [[one.name, one.server, str(one.pid or "-"), one.up, str(one.log)] for one in facts]
+            out.print(table("Brokers", ["broker", "server", "pid", "up", "log"], rows, whole=["broker", "server"]))
         if not document["reachable"]:
             _tell("Start it with `iot-platform broker start`, or everything with `iot-platform up`.")
     if not document["reachable"]:
@@ -69,9 +79,9 @@ def broker_status(as_json: JsonOption = False) -> None:
 
 
 @broker.command("run", hidden=True)
-def broker_run() -> None:
-    """Become the broker; for the supervisor."""
-    LocalBroker(prepared_settings()).exec_foreground()
+def broker_run(number: Annotated[int, typer.Option("--number", min=1, max=3)] = 1) -> None:
+    """Become a broker; for the supervisor."""
+    LocalBroker(prepared_settings(), number).exec_foreground()
 
 
 def doctor(as_json: JsonOption = False) -> None:
@@ -99,7 +109,7 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Really remove everyth
             f"This removes everything in {settings.state_dir}: readings, dead letters, spool, Kafka's data.",
             next_step="Run `iot-platform reset --yes` if you mean it.",
         )
-    pid = Supervisor(settings).pid() or LocalBroker(settings).pid()
+    pid = next(filter(None, [Supervisor(settings).pid(), *(node.pid() for node in local_brokers(settings))]), None)
     if pid is not None:
         raise AlreadyRunningError(
             f"The platform still runs here (process {pid}).", next_step="Run `iot-platform down` first."

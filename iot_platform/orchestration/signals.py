@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,14 @@ from typing import Any
 import dagster as dg
 
 from iot_platform.clock import Clock
-from iot_platform.errors import PlatformError
+from iot_platform.errors import KafkaUnavailableError, PlatformError
 from iot_platform.orchestration.streams.keeper import slot_facts
 from iot_platform.quality.checks import CHECKS
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import GroupFigures, group_lag
 from iot_platform.stream.preflight import wait_for_kafka
+from iot_platform.supervision.brokers import BrokerFacts, broker_facts, can_serve, down_sentence
 from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, is_held, read_desired
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.watch.alerts import signals as names
@@ -43,10 +44,12 @@ def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> O
     """Ask everybody, once."""
     now, desired = clock.now(), read_desired(settings)
     beats = read_heartbeats(settings.heartbeat_dir, clock)
-    groups, kafka, unknown = _lag(settings, clock, now)
+    brokers = broker_facts(settings)
+    groups, kafka, unknown = _lag(settings, clock, now, brokers)
     verdicts, unjudged = _verdicts(instance, now)
     found = [
         *kafka,
+        *_brokers(brokers, now),
         *[lag_signal(group.group, group.seconds, now) for group in groups],
         *_slots(instance, settings, desired, now),
         *_disk(settings, now),
@@ -56,9 +59,18 @@ def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> O
     return Observed(groups, found, frozenset(unknown | unjudged), list(_processes(settings, beats)))
 
 
-def _lag(settings: Settings, clock: Clock, now: datetime) -> tuple[list[GroupFigures], list[Signal], set[str]]:
+def _brokers(facts: Sequence[BrokerFacts], now: datetime) -> Iterator[Signal]:
+    if text := down_sentence(facts):
+        yield Signal("platform", names.BROKER_DOWN, "brokers", "warn", text, now)
+
+
+def _lag(
+    settings: Settings, clock: Clock, now: datetime, brokers: Sequence[BrokerFacts]
+) -> tuple[list[GroupFigures], list[Signal], set[str]]:
     clients = Clients(settings)
     try:
+        if not can_serve(brokers):
+            raise KafkaUnavailableError(down_sentence(brokers) or "The platform's own broker does not run.")
         wait_for_kafka(clients, _KAFKA_SECONDS)  # who is away is asked nothing more: each question would wait for long
         return [group for stream in settings.streams for group in group_lag(clients, stream, clock)], [], set()
     except PlatformError as error:

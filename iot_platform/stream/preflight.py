@@ -34,10 +34,7 @@ def kafka_probe(settings: Settings, timeout_seconds: float = _LOOK_SECONDS * 2) 
 
 
 def _answers(admin: AdminClient, timeout_seconds: float) -> bool:
-    try:
-        return bool(admin.list_topics(timeout=timeout_seconds).brokers)
-    except KafkaException:
-        return False
+    return _named(admin, timeout_seconds) > 0
 
 
 def wait_for_kafka(clients: Clients, timeout_seconds: float) -> None:
@@ -52,6 +49,23 @@ def wait_for_kafka(clients: Clients, timeout_seconds: float) -> None:
                 "IOT_KAFKA__BOOTSTRAP_SERVERS to one that runs.",
             )
         time.sleep(_POLL_SECONDS)
+
+
+def brokers_there(clients: Clients, wanted: int, timeout_seconds: float) -> int:
+    """How many brokers Kafka names: as soon as it names `wanted`, else when time is up."""
+    admin = clients.admin()
+    deadline = time.monotonic() + timeout_seconds
+    while (found := _named(admin)) < wanted and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return found
+
+
+def _named(admin: AdminClient, timeout_seconds: float = _ASK_SECONDS) -> int:
+    """How many brokers Kafka names when asked; none when it does not answer."""
+    try:
+        return len(admin.list_topics(timeout=timeout_seconds).brokers)
+    except KafkaException:
+        return 0
 
 
 def wait_for_stream(settings: Settings, topology: Topology, stop: Stop, *, forever: bool) -> None:

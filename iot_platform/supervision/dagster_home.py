@@ -14,9 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from string import Template
 
-from iot_platform.broker.config import HOST
 from iot_platform.broker.ports import check_port
 from iot_platform.errors import UsageError
+from iot_platform.kafka_settings import HOST
 from iot_platform.lifecycle import end_with_parent, write_atomically
 from iot_platform.settings import Settings
 from iot_platform.supervision.slots import all_slots, read_desired

@@ -7,16 +7,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from iot_platform.broker.config import HOST
 from iot_platform.broker.fetch import jars_directory, java_home, verify
-from iot_platform.broker.node import LocalBroker
+from iot_platform.broker.node import local_brokers
 from iot_platform.broker.ports import check_port
 from iot_platform.errors import PlatformError
+from iot_platform.kafka_settings import HOST
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.preflight import is_reachable
+from iot_platform.supervision.brokers import broker_facts, can_serve, down_sentence
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 13)
 _LEAST_FREE_BYTES = 2_000_000_000
@@ -84,15 +86,13 @@ def _kafka_jars(settings: Settings) -> Check:
 def _ports(settings: Settings) -> Iterator[Check]:
     if not settings.own_broker:
         return
-    running = LocalBroker(settings).pid()
-    for name, port, setting in (
-        ("kafka port", settings.kafka.broker_port, "IOT_KAFKA__BROKER_PORT"),
-        ("controller port", settings.kafka.controller_port, "IOT_KAFKA__CONTROLLER_PORT"),
-    ):
-        if running is not None:
-            yield Check(name, ok=True, text=f"{port}, ours (process {running})")
-        else:
-            yield _checked(name, f"{port} is free", lambda port=port, setting=setting: check_port(HOST, port, setting))  # type: ignore[misc]
+    for broker in local_brokers(settings):
+        running = broker.pid()
+        for name, port, setting, above in broker.wanted_ports:
+            if running is not None:
+                yield Check(name, ok=True, text=f"{port}, ours (process {running})")
+            else:
+                yield _checked(name, f"{port} is free", partial(check_port, HOST, port, setting, above))
 
 
 def _checked(name: str, text: str, check: Callable[[], None]) -> Check:
@@ -104,14 +104,17 @@ def _checked(name: str, text: str, check: Callable[[], None]) -> Check:
 
 
 def _kafka(settings: Settings) -> Check:
-    if is_reachable(Clients(settings)):
-        return Check("kafka", ok=True, text=f"answers at {settings.bootstrap_servers}")
-    if settings.own_broker and LocalBroker(settings).pid() is None:
+    facts = broker_facts(settings)
+    if can_serve(facts) and is_reachable(Clients(settings)):
+        trouble = down_sentence(facts)
+        text = trouble or f"answers at {settings.bootstrap_servers}"
+        return Check("kafka", ok=not trouble, text=text, advice="See `iot-platform broker status`.")
+    if facts and not any(one.pid for one in facts):
         return Check("kafka", ok=None, text="ours, not running now")
     return Check(
         "kafka",
         ok=False,
-        text=f"does not answer at {settings.bootstrap_servers}",
+        text=down_sentence(facts) or f"does not answer at {settings.bootstrap_servers}",
         advice="See `iot-platform broker status`.",
     )
 

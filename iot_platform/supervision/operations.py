@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from iot_platform.broker.node import LocalBroker
+from iot_platform.broker.cluster import check_cluster
 from iot_platform.clock import Clock, SystemClock
 from iot_platform.contract.catalogue import load_catalogue
-from iot_platform.errors import KafkaUnavailableError, SettingsError, UnavailableError, UsageError
+from iot_platform.errors import KafkaUnavailableError, SettingsError, UnavailableError
 from iot_platform.lifecycle import Bounds, Stop, lease
 from iot_platform.pipeline.loader import load_rest
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import GroupFigures, group_lag
-from iot_platform.stream.preflight import preflight, wait_for_kafka
+from iot_platform.stream.preflight import preflight
 from iot_platform.stream.producer import run_producer
 from iot_platform.stream.sources.silent import Silent
 from iot_platform.stream.spool import read_accounts
 from iot_platform.stream.topics import ensure_topics
 from iot_platform.supervision import dagster_home
+from iot_platform.supervision.brokers import check_broker_ports, start_brokers
 from iot_platform.supervision.orchestrated import let_streams_run, stop_streams, wait_for_ui
-from iot_platform.supervision.plan import BROKER_PROGRAM, Program, plan
+from iot_platform.supervision.plan import Program, plan
 from iot_platform.supervision.slots import Draining, read_desired
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.watch.lag import total_messages
@@ -29,7 +30,6 @@ from iot_platform.watch.lag import total_messages
 Tell = Callable[[str], None]
 LagOf = Callable[[Clients, str, Clock], Sequence[GroupFigures]]
 
-_BROKER_READY_SECONDS = 90.0
 _SHUT_DOWN_SECONDS = 180.0
 _DRAIN_POLL_SECONDS = 1.0
 
@@ -56,27 +56,6 @@ def up(settings: Settings, tell: Tell) -> Supervisor:
     return supervisor
 
 
-def start_broker(settings: Settings, tell: Tell) -> None:
-    """Start the broker alone; nothing to do when it runs. Raises as `up`, and UsageError for a broker not ours."""
-    if not settings.own_broker:
-        raise UsageError(
-            f"Kafka at {settings.bootstrap_servers} is not ours to start.",
-            next_step="Unset IOT_KAFKA__BOOTSTRAP_SERVERS to run one here.",
-        )
-    supervisor = Supervisor(settings)
-    if supervisor.pid() is None:
-        LocalBroker(settings).check_ports()
-        supervisor.start(plan(settings))
-    tell(f"Starting Apache Kafka on {settings.bootstrap_servers} …")
-    supervisor.start_program(BROKER_PROGRAM)
-    wait_for_kafka(Clients(settings), _BROKER_READY_SECONDS)
-
-
-def stop_broker(settings: Settings, tell: Tell) -> bool:
-    """Stop the broker, and all that stands on it; False when it did not run."""
-    return LocalBroker(settings).pid() is not None and down(settings, tell)
-
-
 def _is_drained(settings: Settings) -> bool:
     """Whether everything runs but the streams, which `drain` stopped."""
     states = Supervisor(settings).states()
@@ -86,6 +65,8 @@ def _is_drained(settings: Settings) -> bool:
 
 def check_settings(settings: Settings, tell: Tell) -> None:
     """What would otherwise show only in a process that restarts again and again, or never. Raises SettingsError."""
+    if settings.own_broker:
+        check_cluster(settings)
     for name, options in settings.streams.items():
         load_catalogue(options.catalogue)
         if options.doubt:
@@ -100,10 +81,10 @@ def check_settings(settings: Settings, tell: Tell) -> None:
 
 
 def _idle_supervisor(settings: Settings, programs: list[Program]) -> Supervisor:
-    """A supervisor that knows `programs` and runs none of them but perhaps the broker."""
+    """A supervisor that knows `programs` and runs none of them but perhaps brokers."""
     supervisor = Supervisor(settings)
     states = supervisor.states()
-    busy = [state.name for state in states if state.state != "STOPPED" and state.name != BROKER_PROGRAM]
+    busy = [state.name for state in states if state.state != "STOPPED" and not state.is_broker]
     if states and not busy:
         if {state.name for state in states} == {program.name for program in programs}:
             return supervisor
@@ -116,7 +97,7 @@ def _idle_supervisor(settings: Settings, programs: list[Program]) -> Supervisor:
 
 def _check_ports(settings: Settings) -> None:
     if settings.own_broker:
-        LocalBroker(settings).check_ports()
+        check_broker_ports(settings)
     if settings.dagster.enabled:
         dagster_home.check_ports(settings)
 
@@ -124,9 +105,7 @@ def _check_ports(settings: Settings) -> None:
 def _start_in_order(settings: Settings, supervisor: Supervisor, programs: Iterable[Program], tell: Tell) -> None:
     clients = Clients(settings)
     if settings.own_broker:
-        tell(f"Starting Apache Kafka on {settings.bootstrap_servers} …")
-        supervisor.start_program(BROKER_PROGRAM)
-        wait_for_kafka(clients, _BROKER_READY_SECONDS)
+        start_brokers(settings, supervisor, tell)
     else:
         tell(f"Checking Kafka at {settings.bootstrap_servers} …")
         preflight(clients, settings)
@@ -137,7 +116,7 @@ def _start_in_order(settings: Settings, supervisor: Supervisor, programs: Iterab
         let_streams_run(settings)
         dagster_home.write_home(settings)
     for program in programs:
-        if program.name != BROKER_PROGRAM:
+        if not program.is_broker:
             tell(f"Starting {program.name} …")
             _start(supervisor, program, tell)
     if settings.dagster.enabled:
@@ -181,7 +160,7 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
     _stop_programs(settings, [program for program in programs if program.is_source], tell)
     _deliver_spools(settings, timeout_seconds, tell)
     _await_no_lag(settings, timeout_seconds, tell, group_lag)
-    rest = [program for program in reversed(programs) if program.name != BROKER_PROGRAM and not program.is_source]
+    rest = [program for program in reversed(programs) if not program.is_broker and not program.is_source]
     _stop_programs(settings, rest, tell)
 
 

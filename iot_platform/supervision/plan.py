@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+from iot_platform.broker.cluster import named
 from iot_platform.settings import Settings
 from iot_platform.supervision.dagster_home import DagsterProcess
 
@@ -12,19 +13,27 @@ from iot_platform.supervision.dagster_home import DagsterProcess
 _BROKER, _LOADER, _VALIDATOR, _PRODUCER = 10, 20, 30, 40
 _CODE_SERVER, _DAEMON, _WEBSERVER = 20, 30, 40
 
-BROKER_PROGRAM = "broker"
+BROKERS_GROUP = "brokers"
 _SOURCE_PREFIX = "producer-"
 
 
 @dataclass(frozen=True)
 class Program:
-    """One supervised process. `stop_seconds` is what it gets to end by itself before it is killed."""
+    """One supervised process. `stop_seconds` is what it gets to end by itself before it is killed.
+
+    Programs of the same `group` are stopped at the same time, others one after another.
+    """
 
     name: str
     arguments: tuple[str, ...]
     priority: int
     stop_seconds: int
     stream: str = ""
+    group: str = ""
+
+    @property
+    def is_broker(self) -> bool:
+        return self.group == BROKERS_GROUP
 
     @property
     def is_source(self) -> bool:
@@ -43,8 +52,19 @@ def plan(settings: Settings) -> list[Program]:
     """
     programs = _dagster() if settings.dagster.enabled else _streams(settings)
     if settings.own_broker:
-        programs.append(Program(BROKER_PROGRAM, ("broker", "run"), _BROKER, stop_seconds=40))
+        programs += [_broker(number) for number in range(1, settings.kafka.brokers + 1)]
     return sorted(programs, key=lambda program: program.priority)
+
+
+def broker_program(number: int) -> str:
+    """The name of our own broker `number`, counted from 1."""
+    return named("broker", number)
+
+
+def _broker(number: int) -> Program:
+    """All in one group: a broker that is asked to end alone, as the last, would wait for a controller in vain."""
+    arguments = ("broker", "run", "--number", str(number))
+    return Program(broker_program(number), arguments, _BROKER, stop_seconds=40, group=BROKERS_GROUP)
 
 
 def _dagster() -> list[Program]:

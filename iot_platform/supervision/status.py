@@ -17,6 +17,7 @@ from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import group_lag
 from iot_platform.stream.preflight import is_reachable
 from iot_platform.stream.spool import SourceAccount, read_accounts_there_are
+from iot_platform.supervision.brokers import BrokerFacts, broker_facts, can_serve, down_sentence
 from iot_platform.supervision.dagster_home import ui_url
 from iot_platform.supervision.exits import failing
 from iot_platform.supervision.plan import plan
@@ -35,12 +36,13 @@ def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
     """The object of `status --json` (docs/reference/interfaces.md), with `processes` and `heartbeats` beside it."""
     beats = read_heartbeats(settings.heartbeat_dir, clock)
     totals = read_json(settings.state_dir / "totals.json")
-    lag = _lag(settings, clock)
+    brokers = broker_facts(settings)
+    lag = _lag(settings, clock) if can_serve(brokers) else None  # who cannot serve would keep each question waiting
     accounts, unreadable = _accounts(settings)
     return {
         "instance": settings.instance,
         "ui_url": ui_url(settings),
-        "kafka": {"servers": settings.bootstrap_servers, "reachable": lag is not None},
+        "kafka": {"servers": settings.bootstrap_servers, "reachable": lag is not None, **_brokers(brokers)},
         "streams": _streams(settings),
         "readings": totals.get("readings", 0),
         "dead_letters": totals.get("dead_letters", {"total": 0, "by_reason": {}}),
@@ -48,10 +50,21 @@ def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
         "lag": lag or {"messages": None, "seconds": None},
         "spool": _spool(accounts),
         "disk": {"state_bytes": directory_bytes(settings.state_dir)},
-        "alerts": [*_alerts(settings, beats, lag is not None, clock), *unreadable],
+        "alerts": [*_alerts(settings, beats, lag is not None, clock), *_brokers_down(settings, brokers), *unreadable],
         "processes": _processes(settings),
         "heartbeats": beats,
     }
+
+
+def _brokers(facts: Sequence[BrokerFacts]) -> dict[str, Any]:
+    """Of three brokers of our own, which are up; of one or of others, `reachable` says all there is to say."""
+    return {"brokers": {one.name: one.up for one in facts}} if len(facts) > 1 else {}
+
+
+def _brokers_down(settings: Settings, facts: Sequence[BrokerFacts]) -> list[dict[str, str]]:
+    """Some of three; when nothing runs here at all, that is no trouble of the brokers."""
+    text = down_sentence(facts) if Supervisor(settings).pid() is not None else ""
+    return [{"what": "broker_down", "text": text}] if text else []
 
 
 def read_json(path: Path) -> dict[str, Any]:

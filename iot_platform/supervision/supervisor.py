@@ -24,7 +24,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from iot_platform.errors import AlreadyRunningError, UnavailableError
 from iot_platform.lifecycle import write_atomically
 from iot_platform.settings import Settings
-from iot_platform.supervision.plan import Program
+from iot_platform.supervision.plan import BROKERS_GROUP, Program
 
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 (macOS) or 108 (Linux)
 _START_SECONDS = 15.0
@@ -45,6 +45,11 @@ class ProgramState:
     state: str
     pid: int
     uptime_seconds: float
+    group: str = ""
+
+    @property
+    def is_broker(self) -> bool:
+        return self.group == BROKERS_GROUP
 
     @property
     def running(self) -> bool:
@@ -130,6 +135,7 @@ class Supervisor:
             supervisord,
             f"[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory={_RPC_FACTORY}\n",
             *(self._program_section(program) for program in programs),
+            *_group_sections(programs),
         ]
         return "\n".join(sections)
 
@@ -179,7 +185,7 @@ class Supervisor:
         """Start one program if it does not run; returns when it has stayed up for a second."""
         with self._calls() as calls:
             try:
-                calls.startProcess(name, True)
+                calls.startProcess(_address(calls, name), True)
             except xmlrpc.client.Fault as fault:
                 if "ALREADY_STARTED" not in fault.faultString:
                     log = self._settings.log_dir / f"{name}.log"
@@ -190,7 +196,7 @@ class Supervisor:
         """Stop one program and wait until it is gone; nothing to do when it does not run."""
         with self._calls() as calls:
             try:
-                calls.stopProcess(name, True)
+                calls.stopProcess(_address(calls, name), True)
             except xmlrpc.client.Fault as fault:
                 if "NOT_RUNNING" not in fault.faultString:
                     raise UnavailableError(f"'{name}' did not stop ({fault.faultString}).") from fault
@@ -212,6 +218,19 @@ class Supervisor:
         return True
 
 
+def _group_sections(programs: Sequence[Program]) -> Iterator[str]:
+    for group in sorted({program.group for program in programs if program.group}):
+        members = [program for program in programs if program.group == group]
+        names = ",".join(program.name for program in members)
+        yield f"[group:{group}]\nprograms={names}\npriority={members[0].priority}\n"
+
+
+def _address(calls: Any, name: str) -> str:
+    """What supervisord calls a program that may be in a group."""
+    infos = calls.getAllProcessInfo()
+    return next((f"{info['group']}:{info['name']}" for info in infos if info["name"] == name), name)
+
+
 def _last_words(log: Path) -> str:
     """The last line of a log; a command that leaves with an error may say what to do in one line more."""
     try:
@@ -230,4 +249,4 @@ def _escaped(value: Path | str) -> str:
 
 def _state(info: dict[str, Any]) -> ProgramState:
     uptime = info["now"] - info["start"] if info["statename"] == "RUNNING" else 0
-    return ProgramState(info["name"], info["statename"], info["pid"], float(uptime))
+    return ProgramState(info["name"], info["statename"], info["pid"], float(uptime), info["group"])

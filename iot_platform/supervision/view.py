@@ -95,6 +95,8 @@ def _warehouse(status: dict[str, Any]) -> Table:
     made.add_row("spooled", f"{status['spool']['readings']:,}")
     made.add_row("disk", f"{status['disk']['state_bytes'] / 1e6:,.0f} MB")
     made.add_row("kafka", f"{status['kafka']['servers']} {'' if status['kafka']['reachable'] else '(not reachable)'}")
+    if brokers := status["kafka"].get("brokers"):
+        made.add_row("  brokers up", f"{sum(brokers.values())} of {len(brokers)}")
     return made
 
 

@@ -19,6 +19,7 @@ STREAM_FAILING = "failing"
 STREAM_STOPPED = "stopped_by_person"
 LAG_SECONDS = "seconds_behind"
 KAFKA_UNREACHABLE = "kafka_unreachable"
+BROKER_DOWN = "broker_down"
 WAREHOUSE_LOCKED = "warehouse_locked"
 DISK_LOW = "disk_low"
 
