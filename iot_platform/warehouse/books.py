@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,3 +105,9 @@ FROM (SELECT * FROM load_ranges WHERE stream = $stream) l
 FULL JOIN there t ON l.table_name = t.table_name AND l.partition = t.partition AND l.loaded_on = t.day
 ORDER BY ALL
 """
+
+
+def message_ids(connection: duckdb.DuckDBPyConnection, stream: str) -> Counter[str]:
+    """How often each id is among the stream's readings."""
+    sql = "SELECT message_id, count(*) FROM readings WHERE stream = ? GROUP BY message_id"
+    return Counter({str(message_id): count for message_id, count in connection.execute(sql, [stream]).fetchall()})
