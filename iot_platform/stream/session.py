@@ -25,6 +25,7 @@ from iot_platform.stream.batch import BadBatchError, Decider, spans_of
 from iot_platform.stream.changelog import Changelog, PartitionState
 from iot_platform.stream.client_options import consumer_options, producer_options
 from iot_platform.stream.clients import Clients
+from iot_platform.stream.connections import ConnectionWatch
 from iot_platform.stream.dedup import memory_of
 from iot_platform.stream.intake import BatchPolicy, Intake
 from iot_platform.stream.outcome import Outcome, Sorter
@@ -68,8 +69,9 @@ class Session:
         self._partitions: dict[int, PartitionState] = {}
         self._failure: Exception | None = None
         self._stop = Stop()
-        producer = clients.producer(producer_options(settings, stream, slot))
-        self._transactions = Transactions(producer, timeout_seconds, clock)
+        connections = ConnectionWatch()
+        producer = clients.producer({**producer_options(settings, stream, slot), "error_cb": connections})
+        self._transactions = Transactions(producer, timeout_seconds, clock, connections)
         self._consumer = clients.consumer(self._topology.validator_group, consumer_options(settings))
         policy = BatchPolicy(settings.validator.batch_max, settings.validator.linger_seconds)
         self._intake = Intake(self._consumer, self._topology.raw, policy)

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from iot_platform.clock import Clock
 from iot_platform.faultpoints import faultpoint
+from iot_platform.stream.connections import ConnectionWatch
 from iot_platform.stream.patience import CallLostError, PatientThread
 
 log = logging.getLogger(__name__)
@@ -55,23 +56,28 @@ _REFUSALS = frozenset(
 class Transactions:
     """Runs transactions one after another under one transactional.id."""
 
-    def __init__(self, producer: Producer, timeout_seconds: float, clock: Clock) -> None:
-        """`timeout_seconds` bounds each step, the retries of a step included."""
+    def __init__(self, producer: Producer, timeout_seconds: float, clock: Clock, connections: ConnectionWatch) -> None:
+        """`timeout_seconds` bounds each step, its retries included; `connections` is the producer's `error_cb`."""
         self._producer = producer
+        self._connections = connections
+        self._losses_at_begin = 0
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._in_doubt = False
+        self._doubt = ""
         self._patient = PatientThread("transactions")
 
     def start(self) -> None:
         """Fence any earlier holder of the transactional.id and end what it left open. Call once."""
         self._step("init_transactions", self._producer.init_transactions)
+        self._in_doubt = False  # each try of it has an epoch of its own
 
     def begin(self) -> None:
         if self._in_doubt:
-            # A late answer to the repeated commit or abort could hit the next transaction: this client has
-            # no epoch of its own for each transaction (KIP-890 part 2).
-            raise SessionLostError("the outcome of the last transaction was asked for twice")
+            # The first of the two requests may still be under way, and would end or change the next transaction:
+            # this client has no epoch of its own for each transaction (KIP-890 part 2).
+            raise SessionLostError(f"a request of the last transaction may have been sent twice ({self._doubt})")
+        self._losses_at_begin = self._losses()
         faultpoint("validator.before_begin")
         self._step("begin_transaction", lambda _timeout: self._producer.begin_transaction())
         faultpoint("validator.after_begin")
@@ -114,7 +120,8 @@ class Transactions:
             lambda timeout: self._producer.send_offsets_to_transaction(offsets, metadata, timeout),
         )
         faultpoint("validator.after_send_offsets")
-        self._step("commit_transaction", self._producer.commit_transaction, doubtful=True)
+        self._step("commit_transaction", self._producer.commit_transaction)
+        self._note_losses()
         faultpoint("validator.after_commit")
 
     def close(self) -> None:
@@ -126,9 +133,22 @@ class Transactions:
             raise SessionLostError("Kafka has not taken the records of the transaction in time")
 
     def abort(self) -> None:
-        self._step("abort_transaction", self._producer.abort_transaction, doubtful=True)
+        self._step("abort_transaction", self._producer.abort_transaction)
+        self._note_losses()
 
-    def _step(self, name: str, call: Callable[[float], Any], *, doubtful: bool = False) -> None:
+    def _losses(self) -> int:
+        try:
+            self._producer.poll(0)  # callbacks are called in here
+        except KafkaException as error:
+            raise _meaning(error) from error
+        return self._connections.losses
+
+    def _note_losses(self) -> None:
+        """librdkafka repeats by itself what a lost connection may or may not have brought to Kafka."""
+        if self._losses() != self._losses_at_begin:
+            self._in_doubt, self._doubt = True, self._connections.last
+
+    def _step(self, name: str, call: Callable[[float], Any]) -> None:
         deadline = self._clock.monotonic() + self._timeout_seconds
         while True:
             timeout = max(0.1, deadline - self._clock.monotonic())
@@ -143,7 +163,7 @@ class Transactions:
                 if isinstance(meaning, AbortRequiredError):
                     raise meaning from error
                 log.warning("%s is repeated: %s", name, error.args[0].str())
-                self._in_doubt |= doubtful
+                self._in_doubt, self._doubt = True, f"{name} was repeated"
             else:
                 return
 

@@ -1,37 +1,183 @@
-"""What a transaction's owner sees when librdkafka does not keep to its own limits."""
+"""What a transaction's owner is told: of errors by their flags, of doubt, and of calls that never return."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from iot_platform.clock import SystemClock
 from iot_platform.stream import transaction
+from iot_platform.stream.connections import ConnectionWatch
 from iot_platform.stream.patience import CallLostError, PatientThread
-from iot_platform.stream.transaction import SessionLostError, Transactions
+from iot_platform.stream.transaction import AbortRequiredError, RefusedError, SessionLostError, Transactions
 
 
-class StuckProducer:
-    """Stands in for a client whose send_offsets_to_transaction never returns, as librdkafka #5456 describes."""
+class ScriptedProducer:
+    """Stands in for a client and its consumer: each call does what the script says, and well when it says nothing."""
+
+    def __init__(self, **script: list[Callable[[], Any]]) -> None:
+        self._script = script
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*_: Any, **__: Any) -> Any:
+            self.calls.append(name)
+            planned = self._script.get(name)
+            return planned.pop(0)() if planned else 0
+
+        return call
+
+
+def transactions_of(producer: ScriptedProducer, seconds: float = 5, watch: ConnectionWatch | None = None) -> Any:
+    return Transactions(producer, seconds, SystemClock(), watch or ConnectionWatch())  # type: ignore[arg-type]
+
+
+def failing(code: int, *, fatal: bool = False, retriable: bool = False, abort: bool = False) -> Callable[[], Any]:
+    def fail() -> None:
+        raise KafkaException(KafkaError(code, "scripted", fatal=fatal, retriable=retriable, txn_requires_abort=abort))
+
+    return fail
+
+
+def one_transaction(transactions: Transactions, producer: Any) -> None:
+    transactions.begin()
+    transactions.produce("topic", 0, value=b"")
+    transactions.commit([], producer)
+
+
+E = KafkaError
+
+
+@pytest.mark.parametrize("call", ["flush", "send_offsets_to_transaction", "commit_transaction"])
+@pytest.mark.parametrize(
+    ("failure", "meaning"),
+    [
+        (failing(E._FENCED), SessionLostError),  # also a transaction that took too long
+        (failing(E._FENCED, abort=True), SessionLostError),
+        (failing(E._FATAL), SessionLostError),  # what calls after a fatal error raise, without its flag
+        (failing(E.INVALID_PRODUCER_EPOCH, fatal=True), SessionLostError),
+        (failing(E.TOPIC_AUTHORIZATION_FAILED, fatal=True), SessionLostError),
+        (failing(E.MSG_SIZE_TOO_LARGE, fatal=True, abort=True), SessionLostError),
+        (failing(E.UNKNOWN_MEMBER_ID, abort=True), AbortRequiredError),  # a zombie, after its partitions moved
+        (failing(E.ILLEGAL_GENERATION, abort=True), AbortRequiredError),
+        (failing(E._TIMED_OUT, abort=True), AbortRequiredError),
+        (failing(E._TIMED_OUT, abort=True, retriable=True), AbortRequiredError),
+        (failing(E.TOPIC_AUTHORIZATION_FAILED, abort=True), AbortRequiredError),
+        (failing(E._STATE), SessionLostError),  # no flag: librdkafka says to treat it as fatal
+        (failing(E.MSG_SIZE_TOO_LARGE, abort=True), RefusedError),
+        (failing(E.RECORD_LIST_TOO_LARGE, abort=True), RefusedError),
+        (failing(E.INVALID_RECORD, abort=True), RefusedError),
+        (failing(E.INVALID_TIMESTAMP, abort=True), RefusedError),
+    ],
+)
+def test_f12_an_error_means_what_its_flags_say(call: str, failure: Callable[[], Any], meaning: type[Exception]) -> None:
+    producer = ScriptedProducer(**{call: [failure]})
+    with pytest.raises((AbortRequiredError, SessionLostError)) as raised:
+        one_transaction(transactions_of(producer), producer)
+    assert raised.type is meaning
+
+
+@pytest.mark.parametrize(
+    ("failure", "meaning"),
+    [
+        (failing(E.MSG_SIZE_TOO_LARGE), RefusedError),
+        (failing(E.MSG_SIZE_TOO_LARGE, fatal=True), SessionLostError),
+        (failing(E._FATAL), SessionLostError),
+        (failing(E._STATE), SessionLostError),
+        ("\ud800".encode, RefusedError),
+        (lambda: int("x"), RefusedError),
+    ],
+)
+def test_f30_what_the_client_does_not_take_is_refused_and_nothing_else_is(
+    failure: Callable[[], Any], meaning: type[Exception]
+) -> None:
+    producer = ScriptedProducer(produce=[failure])
+    with pytest.raises((AbortRequiredError, SessionLostError)) as raised:
+        one_transaction(transactions_of(producer), producer)
+    assert raised.type is meaning
+
+
+def test_a_full_queue_is_waited_for() -> None:
+    def full() -> None:
+        raise BufferError
+
+    producer = ScriptedProducer(produce=[full, full])
+    one_transaction(transactions_of(producer), producer)
+    assert producer.calls.count("produce") == 3
+    assert producer.calls.count("commit_transaction") == 1
+
+
+@pytest.mark.parametrize("call", ["send_offsets_to_transaction", "commit_transaction"])
+def test_f12_a_request_that_was_repeated_leaves_no_next_transaction_to_this_producer(call: str) -> None:
+    producer = ScriptedProducer(**{call: [failing(E._TIMED_OUT, retriable=True)]})
+    transactions = transactions_of(producer)
+    one_transaction(transactions, producer)
+    assert producer.calls.count(call) == 2
+    with pytest.raises(SessionLostError, match="sent twice"):
+        transactions.begin()
+
+
+def test_f12_an_abort_that_was_repeated_leaves_no_next_transaction_to_this_producer() -> None:
+    producer = ScriptedProducer(abort_transaction=[failing(E._TIMED_OUT, retriable=True)])
+    transactions = transactions_of(producer)
+    transactions.begin()
+    transactions.abort()
+    with pytest.raises(SessionLostError, match="sent twice"):
+        transactions.begin()
+
+
+@pytest.mark.parametrize("call", ["flush", "send_offsets_to_transaction", "commit_transaction"])
+def test_f12_a_connection_lost_within_a_transaction_leaves_no_next_one_to_this_producer(call: str) -> None:
+    watch = ConnectionWatch()
+
+    def lose() -> int:  # librdkafka then repeats the request by itself, and says no word of it
+        watch(KafkaError(E._TRANSPORT, "scripted"))
+        return 0
+
+    producer = ScriptedProducer(**{call: [lose]})
+    transactions = transactions_of(producer, watch=watch)
+    one_transaction(transactions, producer)
+    with pytest.raises(SessionLostError, match="_TRANSPORT"):
+        transactions.begin()
+
+
+def test_a_connection_lost_between_two_transactions_costs_nothing() -> None:
+    watch = ConnectionWatch()
+    producer = ScriptedProducer()
+    transactions = transactions_of(producer, watch=watch)
+    one_transaction(transactions, producer)
+    watch(KafkaError(E._TRANSPORT, "scripted"))
+    one_transaction(transactions, producer)
+    one_transaction(transactions, producer)
+    assert producer.calls.count("commit_transaction") == 3
+
+
+def test_a_retriable_error_is_repeated_no_longer_than_the_step_may_take() -> None:
+    always = [failing(E.COORDINATOR_NOT_AVAILABLE, retriable=True)] * 100_000
+    producer = ScriptedProducer(commit_transaction=always)
+    with pytest.raises(SessionLostError, match="COORDINATOR_NOT_AVAILABLE"):
+        one_transaction(transactions_of(producer, seconds=0.2), producer)
+
+
+def test_repeating_the_start_leaves_no_doubt() -> None:
+    producer = ScriptedProducer(init_transactions=[failing(E._TIMED_OUT, retriable=True)])
+    transactions = transactions_of(producer)
+    transactions.start()
+    one_transaction(transactions, producer)
+    assert producer.calls.count("init_transactions") == 2
+
+
+class StuckProducer(ScriptedProducer):
+    """A client whose send_offsets_to_transaction never returns, as librdkafka #5456 describes."""
 
     def __init__(self) -> None:
         self.released = threading.Event()
-
-    def begin_transaction(self) -> None:
-        pass
-
-    def flush(self, _timeout: float) -> int:
-        return 0
-
-    def send_offsets_to_transaction(self, *_: Any) -> None:
-        self.released.wait()
-
-    def consumer_group_metadata(self) -> str:
-        return "of the consumer"
+        super().__init__(send_offsets_to_transaction=[self.released.wait])
 
 
 @pytest.fixture
@@ -45,7 +191,7 @@ def test_a_call_that_never_returns_costs_the_session_and_nothing_else(
     stuck: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transaction, "_GRACE_SECONDS", 0.05)
-    transactions = Transactions(stuck, timeout_seconds=0.1, clock=SystemClock())
+    transactions = transactions_of(stuck, seconds=0.1)
     transactions.begin()
     began = time.monotonic()
     with pytest.raises(SessionLostError, match="send_offsets_to_transaction has not returned"):
