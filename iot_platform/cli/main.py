@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from iot_platform.cli import alerts, health, inspection, installation, maintenance, orchestration, streams
+from iot_platform.cli import alerts, drills, health, inspection, installation, maintenance, orchestration, streams
 from iot_platform.errors import PlatformError, UnavailableError
 
 _INTERRUPTED = 130
@@ -34,6 +34,7 @@ inspection.register(app)
 health.register(app)
 alerts.register(app)
 maintenance.register(app)
+drills.register(app)
 
 
 def main() -> None:

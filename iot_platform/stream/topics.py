@@ -128,6 +128,16 @@ def _partitions_with_leader(admin: AdminClient, topic: str) -> int:
     return sum(partition.leader >= 0 for partition in metadata.topics[topic].partitions.values())
 
 
+def leader_of(clients: Clients, topic: str, partition: int) -> int:
+    """The id of the broker that leads a partition; -1 when none does. Raises KafkaUnavailableError."""
+    admin = clients.admin()
+    try:
+        metadata = admin.list_topics(topic, timeout=ADMIN_TIMEOUT_SECONDS)
+    except KafkaException as error:
+        raise no_answer(clients.bootstrap_servers, error) from error
+    return int(metadata.topics[topic].partitions[partition].leader)
+
+
 def _align_config(admin: AdminClient, plans: list[TopicPlan]) -> None:
     for plan in plans:
         present = describe(admin, plan.name)

@@ -18,7 +18,7 @@ from iot_platform.supervision.supervisor import Supervisor
 
 Tell = Callable[[str], None]
 
-_READY_SECONDS = 90.0
+_READY_SECONDS = 90.0  # for each: they start beside each other
 _ALL_READY_SECONDS = 60.0
 
 
@@ -52,7 +52,7 @@ def start_brokers(settings: Settings, supervisor: Supervisor, tell: Tell) -> Non
     for failure in failures:
         tell(f"{failure} The others go on without it.")
     clients = Clients(settings)
-    wait_for_kafka(clients, _READY_SECONDS)
+    wait_for_kafka(clients, _READY_SECONDS * len(brokers))
     started = len(brokers) - len(failures)
     found = brokers_there(clients, started, _ALL_READY_SECONDS) if started > 1 else started
     if found < started:

@@ -201,6 +201,15 @@ class Supervisor:
                 if "NOT_RUNNING" not in fault.faultString:
                     raise UnavailableError(f"'{name}' did not stop ({fault.faultString}).") from fault
 
+    def keep_down(self, name: str) -> None:
+        """Stop a program that has just crashed, and that supervisord may be about to start again."""
+        deadline = time.monotonic() + _START_SECONDS
+        while any(state.name == name and state.state != "STOPPED" for state in self.states()):
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"'{name}' does not stay down after {_START_SECONDS:g} s.")
+            self.stop_program(name)
+            time.sleep(_POLL_SECONDS)
+
     def shut_down(self, timeout_seconds: float) -> bool:
         """Stop all programs in reverse order and supervisord itself; False when it did not run."""
         pid = self.pid()

@@ -1,0 +1,51 @@
+"""drill: break something on purpose, in an installation of its own, and be told what becomes of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from iot_platform.cli.common import JsonOption, err, out, prepared_settings, print_json
+from iot_platform.clock import SystemClock
+from iot_platform.drills.drill import Drill, Outcome
+
+drill = typer.Typer(
+    help="Break something on purpose, beside what runs, and see what becomes of it.", no_args_is_help=True
+)
+
+RateOption = Annotated[float, typer.Option(min=1, help="Readings a second.")]
+PhaseOption = Annotated[float, typer.Option("--seconds", min=1, help="How long each phase is looked at.")]
+KeepOption = Annotated[bool, typer.Option("--keep", help="Leave the drill's directory with its data and logs.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(drill, name="drill")
+
+
+@drill.callback()
+def _drill() -> None:
+    """Keep `drill` a group of commands, also while it has one."""
+
+
+@drill.command("broker-crash")
+def broker_crash(
+    rate: RateOption = 200.0, seconds: PhaseOption = 10.0, keep: KeepOption = False, as_json: JsonOption = False
+) -> None:
+    """Three brokers: kill one, then a second, bring both back; exit code 1 unless each reading arrived once."""
+    from iot_platform.drills import broker_crash as crash  # noqa: PLC0415 - DuckDB takes half a second
+
+    cache_dir = prepared_settings().cache_dir
+    made = Drill(crash.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    _show(crash.run(made, crash.CrashPlan(rate, seconds, keep), cache_dir), as_json)
+
+
+def _show(outcome: Outcome, as_json: bool) -> None:
+    if as_json:
+        print_json(outcome.as_document())
+    else:
+        failed = [claim.text for claim in outcome.claims if not claim.held]
+        verdict = f"{len(failed)} of {len(outcome.claims)} claims did not hold" if failed else "every claim held"
+        out.print(f"Drill {outcome.drill}: {verdict}; {outcome.seconds:.0f} s.", markup=False, soft_wrap=True)
+    if not outcome.held:
+        raise typer.Exit(1)

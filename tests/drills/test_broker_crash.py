@@ -1,0 +1,29 @@
+"""The drill with three brokers, run as a user would: minutes, so `make faults` runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.support.processes import command
+
+pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(900)]
+
+
+def test_one_of_three_brokers_killed_goes_on_two_spool_and_nothing_is_lost_or_doubled() -> None:
+    done = subprocess.run(
+        command("drill", "broker-crash", "--rate", "200", "--seconds", "5", "--json"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=850,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["held"]
+    assert len(outcome["claims"]) == 6
+    (judged,) = [step for step in outcome["steps"] if "lost" in step]
+    assert judged["sent"] > 1_000
+    assert (judged["lost"], judged["doubled"], judged["invented"], judged["unaccounted"]) == (0, 0, 0, 0)
