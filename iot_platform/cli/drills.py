@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -36,6 +37,7 @@ def broker_crash(
     from iot_platform.drills import broker_crash as crash  # noqa: PLC0415 - DuckDB takes half a second
 
     cache_dir = prepared_settings().cache_dir
+    logging.getLogger("iot_platform").setLevel(logging.ERROR)  # that a killed broker does not answer, the drill tells
     made = Drill(crash.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
     _show(crash.run(made, crash.CrashPlan(rate, seconds, keep), cache_dir), as_json)
 

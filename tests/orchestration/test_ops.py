@@ -40,6 +40,7 @@ from iot_platform.supervision.slots import (
     read_desired,
 )
 from tests.orchestration.here import installed
+from tests.support.databases import out_of_reach
 from tests.support.waiting import eventually
 
 SLOT = Slot(Role.VALIDATOR, "iot_data")
@@ -303,6 +304,14 @@ def test_what_dagster_says_of_a_run(instance: dg.DagsterInstance, status: dg.Dag
 
 def test_a_run_that_dagster_does_not_know_is_over(instance: dg.DagsterInstance) -> None:
     assert run_state(instance, "no such run") is RunState.OVER
+
+
+def test_a_run_goes_on_while_dagsters_database_cannot_be_opened(kept: dg.DagsterInstance, tmp_path: Path) -> None:
+    kept.run_storage.add_run(dg.DagsterRun(job_name=validator.name, run_id="r", status=dg.DagsterRunStatus.CANCELED))
+    database = tmp_path / "dagster" / "history" / "runs.db"
+    with out_of_reach(database):
+        assert run_state(kept, "r") is RunState.GOES_ON
+    assert run_state(kept, "r") is RunState.CANCELING
 
 
 @pytest.mark.parametrize(

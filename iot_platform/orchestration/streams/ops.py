@@ -6,12 +6,14 @@ interrupt during a resource's set-up may be lost. No RetryPolicy: it would apply
 
 # No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
 
 from iot_platform.clock import Clock, SystemClock
 from iot_platform.health import serving
@@ -21,6 +23,8 @@ from iot_platform.orchestration.streams.stopping import Reason, RunState, RunSto
 from iot_platform.orchestration.streams.summaries import TellingHeartbeat
 from iot_platform.settings import Settings, load_settings
 from iot_platform.supervision.slots import Role, Slot, all_slots, change_desired, is_held, read_desired
+
+log = logging.getLogger(__name__)
 
 SLOT_TAG = "iot/slot"
 """On each run of a stream: the slot's name."""
@@ -141,8 +145,12 @@ def _end(context: dg.OpExecutionContext, slot: Slot, stop: RunStop) -> None:
 
 
 def run_state(instance: dg.DagsterInstance, run_id: str) -> RunState:
-    """What Dagster says of a run."""
-    run = instance.get_run_by_id(run_id)
+    """What Dagster says of a run. Where its database cannot be asked, the run goes on: nobody has said otherwise."""
+    try:
+        run = instance.get_run_by_id(run_id)
+    except SQLAlchemyError as error:
+        log.warning("Dagster's database does not answer, the stream goes on: %s", error)
+        return RunState.GOES_ON
     if run is not None and run.status in _GOING_ON:
         return RunState.GOES_ON
     if run is not None and run.status in (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED):
