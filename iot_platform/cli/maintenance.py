@@ -28,7 +28,7 @@ def _tell(text: str) -> None:
     err.print(text, markup=False, soft_wrap=True)
 
 
-NumberOption = Annotated[int | None, typer.Option("--number", min=1, help="One of three brokers alone.")]
+NumberOption = Annotated[int | None, typer.Option("--number", min=1, help="One broker alone.")]
 
 
 @broker.command("start")
@@ -42,9 +42,9 @@ def broker_start(number: NumberOption = None) -> None:
 
 @broker.command("stop")
 def broker_stop(number: NumberOption = None) -> None:
-    """Stop our brokers, and what stands on them; or one of three, and nothing else."""
+    """Stop our brokers, and what stands on them; or one of them, and nothing else."""
     settings = prepared_settings()
-    if number is not None and settings.kafka.brokers > 1:
+    if number is not None:
         brokers.stop_broker(settings, number, _tell)
     elif any(one.pid for one in brokers.broker_facts(settings)) and operations.down(settings, _tell):
         _tell("Stopped.")

@@ -78,7 +78,7 @@ def start_broker(settings: Settings, number: int | None, tell: Tell) -> None:
 
 
 def stop_broker(settings: Settings, number: int, tell: Tell) -> None:
-    """Stop one broker of three, until it is started again. Raises UnavailableError when nothing runs here."""
+    """Stop one broker, until it is started again. Raises UnavailableError when nothing runs here, and UsageError."""
     _check_own(settings, number)
     tell(f"Stopping {broker_program(number)} …")
     Supervisor(settings).stop_program(broker_program(number))

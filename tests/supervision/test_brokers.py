@@ -8,7 +8,7 @@ import pytest
 
 from iot_platform.errors import UsageError
 from iot_platform.settings import DagsterSettings, KafkaSettings, load_settings
-from iot_platform.supervision.brokers import BrokerFacts, can_serve, down_sentence, start_broker
+from iot_platform.supervision.brokers import BrokerFacts, can_serve, down_sentence, start_broker, stop_broker
 from iot_platform.supervision.plan import plan
 from iot_platform.supervision.supervisor import Supervisor
 from tests.support.scripts import Script, script
@@ -73,6 +73,9 @@ def test_a_program_of_a_group_is_started_stopped_and_seen_by_its_own_name(tmp_pa
         supervisor.shut_down(30)
 
 
-def test_a_broker_that_there_is_not_is_a_wrong_use() -> None:
-    with pytest.raises(UsageError, match="There is no broker 4"):
-        start_broker(load_settings(kafka=KafkaSettings(brokers=3)), 4, print)
+@pytest.mark.parametrize(("brokers", "number"), [(3, 4), (1, 2)])
+def test_a_broker_that_there_is_not_is_a_wrong_use(brokers: int, number: int) -> None:
+    settings = load_settings(kafka=KafkaSettings(brokers=brokers))
+    for act in (start_broker, stop_broker):
+        with pytest.raises(UsageError, match=f"There is no broker {number}: the settings say {brokers}"):
+            act(settings, number, print)
