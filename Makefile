@@ -13,7 +13,7 @@ python = python="$$(tools/find-python)"
 compile = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
 	--custom-compile-command "make lock" --constraint requirements/constraints.txt
 
-.PHONY: help setup setup-dev run down status test lint check faults walk-ui lock lock-kafka clean
+.PHONY: help setup setup-dev run down status test lint check faults mutants walk-ui lock lock-kafka clean
 
 help:  ## List what there is
 	@echo "make <target>, with PYTHON=/path/to/python3.11 to name the Python to use:"
@@ -51,6 +51,9 @@ check: lint  ## The same, and the tests that need no Kafka
 
 faults: setup-dev  ## Every fault case, the long ones too (ARGS="-k f13" for some)
 	@exec $(bin)/pytest tests/faults -m "" $(ARGS)
+
+mutants: setup-dev  ## Ten ways to break the promise, and whether the fault cases see each (ARGS="word" for some)
+	@exec $(bin)/python -m tests.faults.mutants $(ARGS)
 
 walk-ui: setup-dev  ## Open the UI of an installation of its own in Chromium, and renew docs/images
 	@exec $(bin)/python -m tools.walk_ui

@@ -19,7 +19,7 @@ from iot_platform.stream.preflight import is_reachable
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
-_REAL_BROKER_FIXTURES = frozenset({"broker", "settings", "new_broker"})
+_REAL_BROKER_FIXTURES = frozenset({"broker", "settings", "new_broker", "victim"})
 
 
 @pytest.hookimpl(tryfirst=True)

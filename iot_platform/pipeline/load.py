@@ -104,6 +104,7 @@ def _load_batch(
     dead = columns.dead_letters(batch.dead) if batch.dead else None
     rows = [row_of(entry) for entry in columns.ledger_entries(batch.ledger)]
     fill_location = _fills_location(settings, topology.stream)
+    faultpoint("loader.before_begin")
     with open_warehouse(settings) as connection, LoadTransaction(connection, clock.now()) as transaction:
         faultpoint("loader.after_begin")
         if readings is not None:

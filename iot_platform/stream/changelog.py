@@ -16,6 +16,7 @@ from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from iot_platform.contract import ledger
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import ChangelogTooShortError, IntegrityError, KafkaUnavailableError, OffsetsLostError
+from iot_platform.faultpoints import faultpoint
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.dedup import DedupWindow
 
@@ -176,6 +177,7 @@ class Changelog:
     def _read(self, reader: Consumer, window: DedupWindow, alive: Callable[[], bool]) -> int | None:
         covered_to: int | None = None
         while alive():
+            faultpoint("validator.restoring")
             for message in reader.consume(_BATCH, _POLL_SECONDS):
                 error = message.error()
                 if error is not None:

@@ -17,6 +17,7 @@ from tests.faults.cases import EXPECTED, MEANINGS
 from tests.faults.invariants import Verdict, judged
 from tests.faults.report import Run
 from tests.faults.scene import Scene
+from tests.faults.victim import Victim
 from tests.faults.watcher import Watcher
 
 _PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
@@ -68,15 +69,15 @@ def scene(settings: Settings, tmp_path: Path) -> Scene:
     return made
 
 
-def settings_on(servers: str, directory: Path, **changes: Any) -> Settings:
-    """Settings of a stream of its own on the Kafka at `servers`; `changes` are sections."""
+def settings_on(servers: str, directory: Path, options: StreamSettings | None = None, **changes: Any) -> Settings:
+    """Settings of a stream of its own, with `options`, on the Kafka at `servers`; `changes` are sections."""
     stream = f"f{uuid.uuid4().hex[:10]}"
     return load_settings(
         **{
             "instance": stream,
             "state_dir": directory / stream,
             "kafka": KafkaSettings(bootstrap_servers=servers),
-            "streams": {stream: StreamSettings()},
+            "streams": {stream: options or StreamSettings()},
             **changes,
         }
     )
@@ -89,6 +90,29 @@ MakeScene = Callable[..., Scene]
 def make_scene(broker: LocalBroker, tmp_path: Path) -> MakeScene:
     """More scenes on the shared broker."""
     return lambda **changes: Scene(settings_on(broker.bootstrap_servers, tmp_path, **changes), tmp_path)
+
+
+@pytest.fixture(scope="session")
+def victim_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    made = Victim(tmp_path_factory.mktemp("victim"))
+    made.begin()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def victim(victim_of_the_session: Victim) -> Iterator[Victim]:
+    """A broker behind a proxy, for a case to break; mended afterwards."""
+    yield victim_of_the_session
+    victim_of_the_session.recover()
+
+
+@pytest.fixture
+def frail(victim: Victim, tmp_path: Path) -> Scene:
+    """A scene on the broker that may be broken."""
+    made = Scene(settings_on(victim.servers, tmp_path), tmp_path)
+    made.sing()
+    return made
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,10 +1,12 @@
-"""Kill -9 at random, with everything running, and then ask what became of each reading.
+"""Kill and put to sleep at random, with everything running, and then ask what became of each reading.
 
-    python -m tests.faults.random_kills --seconds 600 --rate 1000 --kills 20 [--seed N] [--state DIR] [--brokers 3]
+    python -m tests.faults.random_kills --seconds 3600 --rate 2000 --kills 60 --sleeps 60 [--seed N] [--brokers 3]
 
-Prints its seed first: the same seed kills the same processes in the same order. Of three brokers one is killed only
-while the two others are up, unless `--several` says otherwise: then too few may be left for a while. Exit code 0 when
-nothing was lost, doubled or invented, and the audit accounts for every reading.
+A victim is killed (SIGKILL), or sleeps for 5 to 20 s (SIGSTOP, SIGCONT), and several may at the same time. The time
+is in rounds, each with a quiet phase at its end. Prints its seed first: the same seed does the same to the same
+processes in the same order. `--state DIR` keeps the state. Of three brokers one is broken only while the two others are
+up, unless `--several` says otherwise: then too few may be left for a while. Exit code 0 when nothing was lost, doubled
+or invented, and the audit accounts for every reading.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 from iot_platform.broker.node import local_brokers
@@ -38,39 +40,14 @@ from iot_platform.supervision.brokers import broker_facts
 from iot_platform.supervision.plan import broker_program
 from iot_platform.supervision.supervisor import Supervisor
 from tests.faults.journal import Verdict, compare, read_promise
+from tests.faults.random_plan import Plan, faults
 from tests.support.brokers import are_up
 from tests.support.processes import command
 from tests.support.waiting import eventually
 
 STREAM = "iot_data"
-VICTIMS = ("producer-iot_data", "validator-iot_data-0", "loader")
 _BACK_SECONDS = 120.0
 """How long another broker is waited for before one more is killed; a busy machine takes a minute to start one."""
-_QUIET_SHARE = 0.15
-"""Share of the time at the end without kills, so that recovery is seen too."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    seconds: float
-    rate: float
-    kills: int
-    seed: int
-    brokers: int = 1
-    several: bool = False
-
-    @property
-    def victims(self) -> tuple[str, ...]:
-        return (*VICTIMS, *(broker_program(number) for number in range(1, self.brokers + 1)))
-
-
-def kill_times(plan: Plan) -> list[tuple[float, str]]:
-    """When to kill what, in seconds from the start; all victims in turn, shuffled."""
-    chance = random.Random(plan.seed)
-    moments = sorted(chance.uniform(0, plan.seconds * (1 - _QUIET_SHARE)) for _ in range(plan.kills))
-    victims = [plan.victims[number % len(plan.victims)] for number in range(plan.kills)]
-    chance.shuffle(victims)
-    return list(zip(moments, victims, strict=True))
 
 
 def proof_settings(directory: Path, plan: Plan) -> Settings:
@@ -112,7 +89,7 @@ def run(plan: Plan, directory: Path, tell: Callable[[str], None]) -> tuple[Verdi
 
     platform("up", "--detach")
     try:
-        _kill_at_random(settings, plan, tell)
+        _break_at_random(settings, plan, tell)
         tell("draining …")
         platform("drain", "--timeout", "120")
         audit = platform("audit", "--json", check=False)
@@ -124,25 +101,39 @@ def run(plan: Plan, directory: Path, tell: Callable[[str], None]) -> tuple[Verdi
         platform("down", check=False)
 
 
-def _kill_at_random(settings: Settings, plan: Plan, tell: Callable[[str], None]) -> None:
+def _break_at_random(settings: Settings, plan: Plan, tell: Callable[[str], None]) -> None:
     supervisor = Supervisor(settings)
     pause = threading.Event()
     started = time.monotonic()
-    for moment, victim in kill_times(plan):
-        pause.wait(max(0.0, started + moment - time.monotonic()))
+    wakers: list[threading.Timer] = []
+    for fault in faults(plan):
+        pause.wait(max(0.0, started + fault.at - time.monotonic()))
         if not plan.several:
-            _await_other_brokers(settings, victim)
-        pid = _pid_of(settings, supervisor, victim)
+            _await_other_brokers(settings, fault.victim)
+        pid = _pid_of(settings, supervisor, fault.victim)
+        told = f"{time.monotonic() - started:6.1f} s  {fault.victim}"
         if pid is None:
-            tell(f"{time.monotonic() - started:6.1f} s  {victim} was not up")
-            continue
-        os.kill(pid, signal.SIGKILL)
-        tell(f"{time.monotonic() - started:6.1f} s  killed {victim} (process {pid})")
+            tell(f"{told} was not up")
+        elif fault.seconds is None:
+            os.kill(pid, signal.SIGKILL)
+            tell(f"{told} killed (process {pid})")
+        else:
+            os.kill(pid, signal.SIGSTOP)
+            wakers.append(threading.Timer(fault.seconds, _wake, (pid,)))
+            wakers[-1].start()
+            tell(f"{told} sleeps for {fault.seconds:.1f} s (process {pid})")
+    for waker in wakers:
+        waker.join()
     pause.wait(max(0.0, started + plan.seconds - time.monotonic()))
 
 
+def _wake(pid: int) -> None:
+    with suppress(ProcessLookupError):  # it was killed in its sleep
+        os.kill(pid, signal.SIGCONT)
+
+
 def _await_other_brokers(settings: Settings, victim: str) -> None:
-    """Before a broker is killed: until all others are up, so that two of three always are."""
+    """Before a broker is broken: until all others are up, so that two of three always are."""
     others = [one.number for one in broker_facts(settings) if one.name != victim]
     if len(others) < settings.kafka.brokers:  # the victim is one of them
         eventually(lambda: set(others) <= set(are_up(settings)), _BACK_SECONDS, "the other brokers' return")
@@ -160,13 +151,16 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--rate", type=float, default=1000)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--sleeps", type=int, default=0)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--state", type=Path, help="keep the state in this (new) directory")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     parser.add_argument("--several", action="store_true", help="kill brokers also while others are down")
     options = parser.parse_args()
-    plan = Plan(options.seconds, options.rate, options.kills, options.seed, options.brokers, options.several)
-    print(f"seed {plan.seed}: {plan.kills} kills in {plan.seconds:g} s at {plan.rate:g} messages a second", flush=True)
+    plan = Plan(
+        options.seconds, options.rate, options.kills, options.seed, options.sleeps, options.brokers, options.several
+    )
+    print(plan, flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         directory = options.state or Path(temporary)
         verdict, audit = run(plan, directory, lambda text: print(text, flush=True))

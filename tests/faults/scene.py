@@ -18,6 +18,7 @@ from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.pipeline.load import load_once
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
+from iot_platform.stream.offsets import LogSpan, Place, log_spans
 from iot_platform.stream.producer import ProducerResult, run_producer
 from iot_platform.stream.sources.base import Source
 from iot_platform.stream.sources.fleet import Fleet
@@ -59,7 +60,7 @@ class Scene:
     def send(self, count: int = 400, settings: Settings | None = None, stop: Stop | None = None) -> ProducerResult:
         """So many readings of the fleet through the producer, and contradictions on top."""
         options = self.settings.stream(self.stream)
-        fleet = Fleet(self.settings.fleet, load_catalogue(options.catalogue), SystemClock())
+        fleet = Fleet((settings or self.settings).fleet, load_catalogue(options.catalogue), SystemClock())
         return self.give(Quarrelsome(fleet), settings, Bounds(count=count), stop)
 
     def give(
@@ -110,6 +111,15 @@ class Scene:
         self.validate()
         self.load()
         return time.monotonic() - began
+
+    def spans(self, topic: str) -> dict[Place, LogSpan]:
+        return log_spans(Clients(self.settings), [topic])
+
+    def is_quiet(self) -> bool:
+        """Whether no transaction is open on the outputs."""
+        outputs = (self.topology.validated, self.topology.dead_letters, self.topology.ledger)
+        spans = log_spans(Clients(self.settings), outputs)
+        return all(span.end == span.high for span in spans.values())
 
     def evidence(self) -> Evidence:
         lists = [self.sent_list] if self.sent_list.exists() else []

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from iot_platform.clock import SystemClock
 from iot_platform.contract.topology import Topology
-from iot_platform.errors import KafkaUnavailableError, OffsetsLostError, WarehouseBusyError
+from iot_platform.errors import KafkaUnavailableError
 from iot_platform.pipeline.load import LoadResult, load_once
-from iot_platform.settings import Settings, WarehouseSettings
+from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics
 from iot_platform.warehouse.connection import open_warehouse
 from tests.support.pipeline import validated
-from tests.support.processes import running
 from tests.support.readings import document, encoded
 from tests.support.topics import read_all, send
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.kafka
 
@@ -147,7 +140,7 @@ def test_loading_again_adds_nothing_and_goes_on_where_it_was(settings: Settings,
     assert query(settings, "SELECT count(*), count(DISTINCT message_id) FROM readings") == [(15, 15)]
 
 
-def test_f6_aborted_records_are_never_loaded(settings: Settings, topology: Topology) -> None:
+def test_i6_aborted_records_are_never_loaded(settings: Settings, topology: Topology) -> None:
     producer = Clients(settings).producer({"transactional.id": f"{topology.stream}-canary"})
     producer.init_transactions(30)
     producer.begin_transaction()
@@ -158,63 +151,6 @@ def test_f6_aborted_records_are_never_loaded(settings: Settings, topology: Topol
     validated(settings, topology, [encoded() for _ in range(6)])
     assert load(settings).readings == 6
     assert load(settings).remaining == 0
-
-
-POINTS = ["after_begin", "after_rows", "after_offsets", "after_commit"]
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_f32_a_kill_at_any_step_of_a_load_loses_and_doubles_nothing(
-    settings: Settings, topology: Topology, tmp_path: Path, point: str
-) -> None:
-    validated(settings, topology, [encoded() for _ in range(60)] + [b"bad"] * 6)
-    log = tmp_path / "loader.log"
-    fault = {"IOT_FAULTPOINT": f"loader.{point}:kill:2", "IOT_WAREHOUSE__BATCH_ROWS": "10"}
-    with running(settings, "load", "--until-caught-up", log=log, **fault) as process:
-        assert process.wait(60) == -9, log.read_text()
-    load(settings)
-    assert query(settings, "SELECT count(*), count(DISTINCT message_id) FROM readings") == [(60, 60)]
-    assert query(settings, "SELECT count(*), count(DISTINCT kafka_offset * 3 + partition) FROM dead_letters") == [
-        (6, 6)
-    ]
-    stored = dict(query(settings, "SELECT table_name, sum(row_count)::INT FROM load_ranges GROUP BY ALL"))
-    assert stored == {"readings": 60, "dead_letters": 6}
-
-
-@contextmanager
-def held_by_another(settings: Settings, tmp_path: Path) -> Iterator[int]:
-    """The warehouse open in another process; its process id."""
-    path = str(settings.warehouse_path)
-    code = f"import duckdb, sys; c = duckdb.connect({path!r}); print('open', flush=True); sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"open\n"
-        yield process.pid
-        process.kill()
-
-
-def test_f33_a_held_file_is_told_with_its_holder_and_nothing_is_skipped(
-    settings: Settings, topology: Topology, tmp_path: Path
-) -> None:
-    validated(settings, topology, [encoded()])
-    load(settings)
-    validated(settings, topology, [encoded()])
-    impatient = settings.model_copy(update={"warehouse": WarehouseSettings(busy_timeout_seconds=0.2)})
-    with held_by_another(settings, tmp_path) as pid, pytest.raises(WarehouseBusyError, match=f"process {pid}"):
-        load(impatient)
-    assert load(settings).readings == 1
-
-
-def test_f37_a_topic_made_anew_stops_the_loader_loudly(settings: Settings, topology: Topology) -> None:
-    validated(settings, topology, [encoded() for _ in range(5)])
-    load(settings)
-    admin = Clients(settings).admin()
-    admin.delete_topics([topology.validated])[topology.validated].result(30)
-    eventually(lambda: topology.validated not in admin.list_topics(timeout=5).topics, what="the deletion")
-    ensure_topics(Clients(settings), settings, topology.stream)
-    with pytest.raises(OffsetsLostError, match="made anew"):
-        load(settings)
-    assert query(settings, "SELECT count(*) FROM readings") == [(5,)]
 
 
 def test_without_its_topics_the_loader_names_the_command_that_makes_them(settings: Settings) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from iot_platform.settings import BUILT_IN_STREAMS, Settings
 
 
@@ -45,3 +47,8 @@ def running(settings: Settings, *arguments: str, log: Path, **more: str) -> Iter
     finally:
         process.kill()
         process.wait(30)
+
+
+def has_stopped(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it sleeps, by SIGSTOP."""
+    return bool(psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)

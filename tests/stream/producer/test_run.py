@@ -6,24 +6,21 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from iot_platform.broker.node import LocalBroker
 from iot_platform.broker.ports import free_port
 from iot_platform.clock import SystemClock, unix_millis
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import AlreadyRunningError, SettingsError
 from iot_platform.lifecycle import Bounds, Stop
-from iot_platform.settings import KafkaSettings, ProducerSettings, Settings, StreamSettings, load_settings
+from iot_platform.settings import KafkaSettings, ProducerSettings, Settings, load_settings
 from iot_platform.stream import clients as clients_module
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.producer import run_producer
@@ -112,29 +109,6 @@ def test_time_stamp_key_and_null_go_as_the_source_gave_them(settings: Settings, 
     assert got == {(b"k", b"v", 1_700_000_000_123), (None, None, 5), (b"", b"", 6)}
 
 
-def test_what_is_too_large_is_refused_counted_and_does_not_stop_the_rest(settings: Settings, stream_name: str) -> None:
-    ensure_topics(Clients(settings), settings, stream_name)
-    limit = settings.stream(stream_name).max_message_bytes
-    given = [Reading(b"k", b"x" * size, 1) for size in (10, limit + 1, limit, 20)]
-    result = run_producer(settings, ListSource(given), stream_name, stop=Stop())
-    assert (result.born, result.acknowledged, result.refused) == (4, 3, 1)
-    assert account(settings, stream_name).refused_by_reason == {"too_large": 1}
-    assert [len(m.value() or b"") for m in read_topic(settings, Topology(stream_name).raw)] == [10, limit, 20]
-
-
-def test_what_only_kafka_finds_too_large_is_refused_alone_and_its_neighbours_pass(
-    settings: Settings, stream_name: str
-) -> None:
-    small = settings.model_copy(update={"streams": {stream_name: StreamSettings(max_message_bytes=1_000)}})
-    ensure_topics(Clients(small), small, stream_name)
-    given = [Reading(b"k", os.urandom(size), 1) for size in (10, 200_000, 20, 30)]
-    result = run_producer(settings, ListSource(given), stream_name, stop=Stop())
-    assert (result.acknowledged, result.refused, result.spooled) == (3, 1, 0)
-    assert account(settings, stream_name).refused_by_reason == {"MSG_SIZE_TOO_LARGE": 1}
-    sizes = [len(m.value() or b"") for m in read_topic(settings, Topology(stream_name).raw)]
-    assert list(dict.fromkeys(sizes)) == [10, 20, 30]
-
-
 def test_a_slot_runs_once(fleet: Settings, stream_name: str) -> None:
     stop = Stop()
     running = threading.Thread(target=run_fleet, args=(fleet, None, stop))
@@ -208,17 +182,6 @@ def test_a_source_that_cannot_wait_loses_nothing_silently(settings: Settings, st
     assert account(settings, stream_name).refused_by_reason == {"spool_full": result.refused}
 
 
-def test_damage_in_the_spool_costs_its_batch_and_no_more(fleet: Settings, stream_name: str) -> None:
-    small = QUICK.model_copy(update={"batch_readings": 100})
-    run_fleet(elsewhere(fleet, f"127.0.0.1:{free_port()}", small), Bounds(count=1_000))
-    with closing(sqlite3.connect(fleet.spool_dir / f"{stream_name}-fleet.sqlite")) as connection:
-        readings = connection.execute("SELECT readings FROM batches WHERE id = 3").fetchone()[0]
-        connection.execute("UPDATE batches SET crc32 = crc32 + 1 WHERE id = 3")
-        connection.commit()
-    result = run_fleet(fleet, Bounds(count=10))
-    assert (result.acknowledged, result.quarantined, result.spooled) == (1_010 - readings, readings, 0)
-
-
 class Subprocess:
     """The fleet's producer as a process, started and killed again and again."""
 
@@ -286,38 +249,6 @@ def test_sigterm_ends_a_producer_with_an_empty_spool(fleet: Settings, stream_nam
         assert process.wait(20) == 0
     assert account(fleet, stream_name).spooled == 0
     assert_nothing_lost_and_in_order(raw(fleet), JournalOfGiven(journal_path(fleet)))
-
-
-PATIENT = ProducerSettings(delivery_timeout_seconds=120)
-
-
-@pytest.mark.parametrize("producer", [PATIENT, QUICK], ids=["librdkafka waits", "our attempts fail"])
-def test_a_broker_killed_and_back_mid_send_loses_nothing(
-    new_broker: Callable[[], LocalBroker], stream_name: str, tmp_path: Path, producer: ProducerSettings
-) -> None:
-    node = new_broker()
-    settings = fleet_settings(tmp_path / "state", node.bootstrap_servers, stream_name, 5_000, producer)
-    ensure_topics(Clients(settings), settings, stream_name)
-    stop, results = Stop(), []
-    running = threading.Thread(target=lambda: results.append(run_fleet(settings, stop=stop)))
-    running.start()
-    eventually(lambda: heartbeat(settings, stream_name).get("acknowledged", 0) > 5_000, what="some deliveries")
-    node.kill()
-    if producer is QUICK:
-        eventually(lambda: heartbeat(settings, stream_name)["phase"] == "away", what="Kafka counts as away")
-    else:
-        eventually(lambda: heartbeat(settings, stream_name)["spooled"] > 5_000, what="readings wait")
-    node.start()
-    eventually(lambda: heartbeat(settings, stream_name)["spooled"] < 1_000, 90, what="the spool drains")
-    stop.request()
-    running.join(30)
-    assert results[0].spooled == 0
-    messages = raw(settings)
-    assert_nothing_lost_and_in_order(messages, JournalOfGiven(journal_path(settings)))
-    if producer is QUICK:
-        assert heartbeat(settings, stream_name)["incidents"][0]["outcome"].startswith("delivered after")
-    else:
-        assert len(messages) == results[0].born  # idempotence: within one producer's life nothing is doubled
 
 
 WEAKER = [

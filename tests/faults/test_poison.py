@@ -1,4 +1,7 @@
-"""Raw records that no client of ours would write: each ends in one place, and stops nobody on the way (V5, F31)."""
+"""F29 to F31: hostile bytes, records that fail on their way out, and what no client of ours would write (V5).
+
+Each ends in one place, and stops nobody on the way.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from iot_platform.clock import SystemClock
 from iot_platform.contract import dead_letter
 from iot_platform.contract.reasons import Code
 from iot_platform.contract.topology import Topology
+from iot_platform.faultpoints import arm
 from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop
 from iot_platform.pipeline.audit import audit
 from iot_platform.pipeline.dead_letters import find_dead_letters
@@ -22,7 +26,15 @@ from iot_platform.settings import Settings, StreamSettings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics
 from iot_platform.stream.validator import Validator
+from tests.contract.odd_bytes import DECODING
+from tests.contract.odd_fields import REFUSED
+from tests.contract.records import ACCEPTED_AT_MS, KEY
+from tests.faults.conftest import Case as FaultCase
+from tests.faults.conftest import MakeScene
+from tests.faults.given import Given, many, noise, reading
+from tests.faults.given import sound as sound_of
 from tests.support.by_hand import HandMade, send_by_hand
+from tests.support.limits import set_topic
 from tests.support.readings import document, encoded
 from tests.support.topics import Kept, read_all
 
@@ -37,7 +49,7 @@ def _forged(**values: bytes | None) -> _HEADERS:
 
 
 @dataclass(frozen=True)
-class Case:
+class Odd:
     """`codes`: why it is dead; none when it is valid. `headers`: those that are kept, by default all."""
 
     make: Callable[[], HandMade]
@@ -65,37 +77,37 @@ _BROKEN = _forged(
 _LYING = _forged(attempts=b"99999", first_seen=b"9999-12-31T23:59:59-23:59", reasons=b"[]", more=b"x")
 
 CASES = {
-    "headers without a value": Case(sound(((b"null", None), (b"empty", b"")))),
-    "headers without a name": Case(sound(((b"", b"1"), (b"", None)))),
-    "a header that stands twice": Case(sound(((b"a", b"1"), (b"a", b"2")))),
-    "a name of blanks and line ends": Case(sound(((b" \r\n\t", b"\x00"),))),
-    "a thousand headers": Case(sound(_THOUSAND)),
-    "a thousand headers, dead": Case(bad(_THOUSAND), (Code.NOT_JSON,)),
-    "a long name": Case(sound(((b"n" * 10_000, b"1"),))),
-    "a header's name is not UTF-8": Case(sound(_NOT_UTF8), (Code.UNPROCESSABLE,), ()),
-    "a header's name is not UTF-8, dead": Case(bad(_NOT_UTF8), (Code.NOT_JSON, Code.UNPROCESSABLE), ()),
-    "a header's name is not UTF-8, a tombstone": Case(
+    "headers without a value": Odd(sound(((b"null", None), (b"empty", b"")))),
+    "headers without a name": Odd(sound(((b"", b"1"), (b"", None)))),
+    "a header that stands twice": Odd(sound(((b"a", b"1"), (b"a", b"2")))),
+    "a name of blanks and line ends": Odd(sound(((b" \r\n\t", b"\x00"),))),
+    "a thousand headers": Odd(sound(_THOUSAND)),
+    "a thousand headers, dead": Odd(bad(_THOUSAND), (Code.NOT_JSON,)),
+    "a long name": Odd(sound(((b"n" * 10_000, b"1"),))),
+    "a header's name is not UTF-8": Odd(sound(_NOT_UTF8), (Code.UNPROCESSABLE,), ()),
+    "a header's name is not UTF-8, dead": Odd(bad(_NOT_UTF8), (Code.NOT_JSON, Code.UNPROCESSABLE), ()),
+    "a header's name is not UTF-8, a tombstone": Odd(
         bad(_NOT_UTF8, None, None), (Code.EMPTY, Code.UNPROCESSABLE), ()
     ),
-    "says it was repaired": Case(sound(_forged(repaired=b"[")), (), ()),
-    "says it was repaired, dead": Case(bad(_forged(repaired=b"[")), (Code.NOT_JSON,)),
-    "claims a dead letter's headers": Case(sound(_BROKEN)),
-    "claims a dead letter's headers, dead": Case(bad(_BROKEN), (Code.NOT_JSON,), ()),
-    "claims the last moment there is": Case(bad(_LYING), (Code.NOT_JSON,), _forged(more=b"x")),
-    "null key": Case(keyed(None), (Code.KEY_MISMATCH,)),
-    "empty key": Case(keyed(b""), (Code.KEY_MISMATCH,)),
-    "key not UTF-8": Case(keyed(b"\xff\xfe"), (Code.KEY_MISMATCH,)),
-    "key with NUL": Case(keyed(b"sensor-1\x00"), (Code.KEY_MISMATCH,)),
-    "key of 10 kB": Case(keyed(b"k" * 10_000), (Code.KEY_MISMATCH,)),
-    "key with a line end": Case(keyed(b"sensor-1\n"), (Code.KEY_MISMATCH,)),
-    "tombstone": Case(bad(value=None), (Code.EMPTY,)),
-    "tombstone without a key": Case(bad(key=None, value=None), (Code.EMPTY,)),
-    "zero bytes": Case(bad(key=b"", value=b""), (Code.EMPTY,)),
-    "a sensor's name of NUL": Case(sound(more={"sensor_id": "\0"}), (Code.FORMAT, Code.KEY_MISMATCH)),
-    "a sensor type of NUL and odd characters": Case(
+    "says it was repaired": Odd(sound(_forged(repaired=b"[")), (), ()),
+    "says it was repaired, dead": Odd(bad(_forged(repaired=b"[")), (Code.NOT_JSON,)),
+    "claims a dead letter's headers": Odd(sound(_BROKEN)),
+    "claims a dead letter's headers, dead": Odd(bad(_BROKEN), (Code.NOT_JSON,), ()),
+    "claims the last moment there is": Odd(bad(_LYING), (Code.NOT_JSON,), _forged(more=b"x")),
+    "null key": Odd(keyed(None), (Code.KEY_MISMATCH,)),
+    "empty key": Odd(keyed(b""), (Code.KEY_MISMATCH,)),
+    "key not UTF-8": Odd(keyed(b"\xff\xfe"), (Code.KEY_MISMATCH,)),
+    "key with NUL": Odd(keyed(b"sensor-1\x00"), (Code.KEY_MISMATCH,)),
+    "key of 10 kB": Odd(keyed(b"k" * 10_000), (Code.KEY_MISMATCH,)),
+    "key with a line end": Odd(keyed(b"sensor-1\n"), (Code.KEY_MISMATCH,)),
+    "tombstone": Odd(bad(value=None), (Code.EMPTY,)),
+    "tombstone without a key": Odd(bad(key=None, value=None), (Code.EMPTY,)),
+    "zero bytes": Odd(bad(key=b"", value=b""), (Code.EMPTY,)),
+    "a sensor's name of NUL": Odd(sound(more={"sensor_id": "\0"}), (Code.FORMAT, Code.KEY_MISMATCH)),
+    "a sensor type of NUL and odd characters": Odd(
         sound(more={"sensor_type": "\0\u2028\U0010ffff\"'"}), (Code.UNKNOWN_SENSOR_TYPE,)
     ),
-    "an extra field of NUL": Case(sound(more={"more\0": "\0\u2028"})),
+    "an extra field of NUL": Odd(sound(more={"more\0": "\0\u2028"})),
 }  # fmt: skip
 
 TIMES_MS = (-1, 0, 1, -(2**40), -(2**52), -(2**62))
@@ -143,13 +155,43 @@ def codes_of(kept: Kept) -> tuple[Code, ...]:
     return tuple(reason.code for reason in dead_letter.from_headers(kept.headers).reasons)
 
 
-def test_odd_headers_keys_and_values_end_in_one_place_and_harm_no_neighbour(
-    settings: Settings, topology: Topology
+def test_f29_hostile_bytes_of_every_kind_are_dead_and_harm_no_neighbour(make_scene: MakeScene, case: FaultCase) -> None:
+    scene = make_scene()
+    most = scene.settings.stream(scene.stream).max_message_bytes
+    hostile = [value for _, _, value in DECODING] + [value for value, _ in REFUSED.values()]
+    given = [reading(value, KEY, "dead", ACCEPTED_AT_MS) for value in hostile if len(value or b"") <= most]
+    neighbours = many(len(given))
+    scene.give(Given([one for pair in zip(given, neighbours, strict=True) for one in pair]))
+    validator = scene.validate()
+    assert (validator.totals.sessions, validator.totals.aborts) == (1, 0)
+    case.holds(scene)
+
+
+def test_f30_what_makes_its_batch_fail_again_and_again_is_dead_and_harms_no_neighbour(
+    make_scene: MakeScene, case: FaultCase
+) -> None:
+    """The rules fail on two readings, and Kafka refuses a third."""
+    scene = make_scene()
+    set_topic(scene.settings, scene.topology.validated, "max.message.bytes", "60000")
+    poison = [sound_of("poison", "dead"), sound_of("poison", "dead"), sound_of("large", "dead", noise=noise(200_000))]
+    scene.give(Given([*many(40), poison[0], *many(40), poison[1], *many(20), poison[2], *many(20)]))
+    arm("validator.judge@poison:raise:*")
+    try:
+        validator = scene.validate()
+    finally:
+        arm("")
+    assert validator.totals.aborts > 3
+    assert validator.totals.by_reason == {Code.UNPROCESSABLE: 3}
+    case.holds(scene)
+
+
+def test_f31_odd_headers_keys_and_values_end_in_one_place_and_harm_no_neighbour(
+    settings: Settings, topology: Topology, case: FaultCase
 ) -> None:
     sent: dict[int, tuple[str, HandMade]] = {}
     neighbours = []
-    for name, case in CASES.items():
-        record = case.make()
+    for name, odd in CASES.items():
+        record = odd.make()
         sent[send_by_hand(settings.bootstrap_servers, topology.raw, 0, record)] = (name, record)
         neighbours.append(encoded())
         send_by_hand(settings.bootstrap_servers, topology.raw, 0, HandMade(neighbours[-1]))
@@ -160,17 +202,18 @@ def test_odd_headers_keys_and_values_end_in_one_place_and_harm_no_neighbour(
     valid = {kept.value: kept for kept in read_all(settings, topology.validated)}
     assert set(neighbours) <= valid.keys()
     for offset, (name, record) in sent.items():
-        case = CASES[name]
-        kept = dead[offset] if case.codes else valid[record.value]
-        own = [header for header in kept.headers if not case.codes or header[0] not in dead_letter.OWN_HEADERS]
-        wanted = record.headers if case.headers is None else case.headers
+        odd = CASES[name]
+        kept = dead[offset] if odd.codes else valid[record.value]
+        own = [header for header in kept.headers if not odd.codes or header[0] not in dead_letter.OWN_HEADERS]
+        wanted = record.headers if odd.headers is None else odd.headers
         assert (kept.key, kept.value, kept.timestamp_ms) == (record.key, record.value, record.timestamp_ms), name
         assert [(header.encode(), value) for header, value in own] == [
-            header for header in wanted if not case.codes or header[0].decode() not in dead_letter.OWN_HEADERS
+            header for header in wanted if not odd.codes or header[0].decode() not in dead_letter.OWN_HEADERS
         ], name
-        assert not case.codes or codes_of(kept) == case.codes, name
-    assert len(dead) == sum(bool(case.codes) for case in CASES.values())
+        assert not odd.codes or codes_of(kept) == odd.codes, name
+    assert len(dead) == sum(bool(odd.codes) for odd in CASES.values())
     assert_all_is_accounted(settings, topology, 2 * len(CASES))
+    case.note()
 
 
 def test_a_repeat_of_what_died_for_its_headers_is_not_a_duplicate(settings: Settings, topology: Topology) -> None:
