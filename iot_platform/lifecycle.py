@@ -10,12 +10,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from iot_platform.clock import Clock
 from iot_platform.errors import AlreadyRunningError
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 _ORPHANS_GRACE_SECONDS = 15.0
 _ORPHANS_EXIT_CODE = 70
 _PARENT_POLL_SECONDS = 0.5
+_LEASE_POLL_SECONDS = 0.1
 _PR_SET_PDEATHSIG = 1  # Linux: the signal this process gets when its parent dies
 
 
@@ -147,6 +149,41 @@ def lease(path: Path, what: str) -> Iterator[None]:
         handle.write(str(os.getpid()))
         handle.flush()
         yield
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds the lease; found out without taking it for longer than a moment."""
+    try:
+        with path.open("a+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def waited_lease(path: Path, go_on: Callable[[], bool]) -> Iterator[bool]:
+    """Hold `path` locked for the block, after its holder if there is one; False when `go_on` ended the wait.
+
+    `go_on` is asked at least once before the first wait, so a constant False tries just once.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        taken = _taken(handle, fcntl.LOCK_EX)
+        while not taken and go_on():
+            time.sleep(_LEASE_POLL_SECONDS)
+            taken = _taken(handle, fcntl.LOCK_EX)
+        yield taken
+
+
+def _taken(handle: IO[str], how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_atomically(path: Path, text: str) -> None:

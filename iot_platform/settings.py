@@ -12,9 +12,9 @@ import socket
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -40,6 +40,7 @@ from iot_platform.setting_names import (
 )
 from iot_platform.stream_settings import (
     BUILT_IN_STREAMS,
+    SPOOL_AGE_HOURS,
     CanBeNone,
     Port,
     RetentionSettings,
@@ -73,11 +74,18 @@ class FleetSettings(_Section):
 
     enabled: bool = True
     stream: StreamName = "iot_data"
+    producers: int = Field(1, ge=1, le=64, description="how many producers share the sensors, each a process")
     sensors: int = Field(50, ge=1)
     rate: float = Field(10.0, gt=0, description="messages a second in all; 10 = 864,000 a day")
     seed: int = 2026
     journal: Path | None = Field(None, description="the fleet's own fsynced list of what it gave, for proofs")
     null_share: float = Field(0.0, ge=0, le=1, description="share of the nullable fields that is null, in every sensor")
+
+    @model_validator(mode="after")
+    def _each_has_a_sensor(self) -> Self:
+        if self.producers > self.sensors:
+            raise ValueError(f"{self.producers} producers for {self.sensors} sensors: lower producers")
+        return self
 
 
 class ProducerSettings(_Section):
@@ -88,6 +96,10 @@ class ProducerSettings(_Section):
     backoff_seconds: float = Field(0.5, gt=0, description="first wait; doubles, with jitter")
     backoff_max_seconds: float = Field(15, gt=0)
     spool_max_bytes: int = Field(1_073_741_824, ge=1_048_576)
+    spool_max_age_hours: float = Field(
+        SPOOL_AGE_HOURS, gt=0, description="what has waited for longer must go before more is taken"
+    )
+    takeover_seconds: float = Field(30, ge=1, description="a spool whose producer is dead for this long is taken over")
     batch_readings: int = Field(2_000, ge=1)
     linger_ms: float = Field(5, ge=0)
     compression: str = "lz4"

@@ -58,23 +58,19 @@ class StreamSettings(Section):
             )
         return self
 
-    @property
-    def doubt(self) -> str:
-        """What may let a repeat be valid twice; empty when nothing does.
+    def doubt(self, spool_age_hours: float = SPOOL_AGE_HOURS) -> str:
+        """What may let a repeat be valid twice, where a spool holds readings for so long; empty when nothing does.
 
         No mistake: whoever lost the older ledger must be able to go on with a shorter window.
         """
-        if self.max_age_seconds is None or self.dedup_window_hours >= self._window_wanted_hours:
+        wanted_hours = (self.max_age_seconds or 0) / 3600 + spool_age_hours
+        if self.max_age_seconds is None or self.dedup_window_hours >= wanted_hours:
             return ""
         return (
             f"dedup_window_hours is {self.dedup_window_hours:g}, but a reading may be {self.max_age_seconds / 3600:g} "
-            f"h old and wait {SPOOL_AGE_HOURS:g} h in a spool: a later repeat of it would be valid again. "
-            f"{self._window_wanted_hours:g} is safe."
+            f"h old and wait {spool_age_hours:g} h in a spool: a later repeat of it would be valid again. "
+            f"{wanted_hours:g} is safe."
         )
-
-    @property
-    def _window_wanted_hours(self) -> float:
-        return (self.max_age_seconds or 0) / 3600 + SPOOL_AGE_HOURS
 
 
 BUILT_IN_STREAMS: Mapping[str, dict[str, object]] = {

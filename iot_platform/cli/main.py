@@ -13,7 +13,17 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from iot_platform.cli import alerts, drills, health, inspection, installation, maintenance, orchestration, streams
+from iot_platform.cli import (
+    alerts,
+    drills,
+    health,
+    inspection,
+    installation,
+    maintenance,
+    orchestration,
+    spool,
+    streams,
+)
 from iot_platform.errors import PlatformError, UnavailableError
 
 _INTERRUPTED = 130
@@ -32,6 +42,7 @@ streams.register(app)
 orchestration.register(app)
 inspection.register(app)
 health.register(app)
+spool.register(app)
 alerts.register(app)
 maintenance.register(app)
 drills.register(app)

@@ -27,9 +27,9 @@ from iot_platform.cli.common import (
 from iot_platform.clock import SystemClock
 from iot_platform.errors import UsageError
 from iot_platform.health import serving
-from iot_platform.lifecycle import Heartbeat
+from iot_platform.lifecycle import Heartbeat, is_held
 from iot_platform.settings import Settings
-from iot_platform.supervision.slots import is_held
+from iot_platform.stream.places import process_name, producer_lease
 
 
 class SourceKind(StrEnum):
@@ -48,6 +48,7 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     stream: StreamOption = DEFAULT_STREAM,
     file: Annotated[Path | None, typer.Option(help="For --source file: CSV, Parquet or NDJSON.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="For --source file: what its columns mean (TOML).")] = None,
+    slot: Annotated[int, typer.Option(min=0, help="For --source fleet: which of its fleet.producers.")] = 0,
     rate: Annotated[float | None, typer.Option(min=0.001, help="For --source fleet: messages a second.")] = None,
     journal: Annotated[Path | None, typer.Option(help="Keep the source's own list of what it gave here.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Then wait until all is loaded, and show it.")] = False,
@@ -57,21 +58,18 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     supervised: SupervisedOption = False,
 ) -> None:
     """Send readings into a stream: from the simulated fleet until stopped, or from a file to its end."""
-    from iot_platform.stream.producer import process_name, run_producer  # noqa: PLC0415 - polars and numpy take a second
+    from iot_platform.stream.producer import Edges, run_fleet, run_producer  # noqa: PLC0415 - polars and numpy take a second
 
     settings = prepared_settings()
     if rate is not None:
         settings = settings.model_copy(update={"fleet": settings.fleet.model_copy(update={"rate": rate})})
-    made = _make_source(settings, source, stream, file, mapping, journal)
-    with _beating(settings, process_name(stream, made.name), f"producer-{stream}-{made.name}") as heartbeat:
-        result = run_producer(
-            settings,
-            made,
-            stream,
-            stop=stop_for(supervised),
-            bounds=bounds(count, seconds, False),
-            heartbeat=heartbeat,
-        )
+    made = _make_source(settings, source, stream, file, mapping, slot, journal)
+    with _beating(settings, process_name(stream, made.name), producer_lease(settings, stream, made.name)) as heartbeat:
+        stop, bound = stop_for(supervised), bounds(count, seconds, False)
+        if source is SourceKind.FLEET:
+            result = run_fleet(settings, made, stream, Edges(SystemClock(), stop, heartbeat), bound)
+        else:
+            result = run_producer(settings, made, stream, stop=stop, bounds=bound, heartbeat=heartbeat)
     if as_json and not follow:
         print_json(result.__dict__)
         return
@@ -90,13 +88,13 @@ def produce(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
 
 
 @contextmanager
-def _beating(settings: Settings, name: str, lease_name: str) -> Iterator[Heartbeat]:
+def _beating(settings: Settings, name: str, lease_path: Path) -> Iterator[Heartbeat]:
     """The heartbeat of the process `name`, which serves its health meanwhile; not where it runs already."""
     from iot_platform.stream.preflight import kafka_probe  # noqa: PLC0415
 
     clock = SystemClock()
     heartbeat = Heartbeat(settings.heartbeat_dir / f"{name}.json", clock)
-    if is_held(settings.lease_dir / f"{lease_name}.lock"):
+    if is_held(lease_path):
         yield heartbeat
         return
     with serving(settings, name, heartbeat, clock, lambda: kafka_probe(settings)):
@@ -104,15 +102,24 @@ def _beating(settings: Settings, name: str, lease_name: str) -> Iterator[Heartbe
 
 
 def _make_source(
-    settings: Settings, kind: SourceKind, stream: str, file: Path | None, mapping: Path | None, journal: Path | None
+    settings: Settings,
+    kind: SourceKind,
+    stream: str,
+    file: Path | None,
+    mapping: Path | None,
+    slot: int,
+    journal: Path | None,
 ) -> Any:
-    from iot_platform.stream.sources.journal import journaled  # noqa: PLC0415 - polars and numpy take a second
+    from iot_platform.stream.sources.journal import journal_of, journaled  # noqa: PLC0415 - polars and numpy take a second
 
     settings.stream(stream)
     if kind is SourceKind.FLEET:
+        from iot_platform.stream.producer import check_part  # noqa: PLC0415
         from iot_platform.stream.sources.fleet import fleet_source  # noqa: PLC0415
 
-        return journaled(fleet_source(settings, stream, SystemClock()), journal or settings.fleet.journal)
+        check_part(settings, slot)
+        fleet = fleet_source(settings, stream, SystemClock(), slot)
+        return journaled(fleet, journal or journal_of(settings.fleet.journal, slot))
     from iot_platform.stream.sources.files import FileSource  # noqa: PLC0415
     from iot_platform.stream.sources.mapping import load_mapping  # noqa: PLC0415
 
@@ -146,7 +153,7 @@ def validate(
     settings.stream(stream)
     clock = SystemClock()
     name = f"validator-{stream}-{slot}"
-    with _beating(settings, name, name) as heartbeat:
+    with _beating(settings, name, settings.lease_dir / f"{name}.lock") as heartbeat:
         validator = run_validator(
             settings,
             stream,
@@ -179,7 +186,7 @@ def load(
 
     settings = prepared_settings()
     clock = SystemClock()
-    with _beating(settings, "loader", "loader") as heartbeat:
+    with _beating(settings, "loader", settings.lease_dir / "loader.lock") as heartbeat:
         result = run_loader(
             settings,
             clock=clock,

@@ -43,8 +43,6 @@ def problems_of(seen: Observation) -> list[str]:
     if facts.get("failed_attempts"):
         why = facts.get("kafka_error") or "nothing is acknowledged"
         found.append(f"{facts['failed_attempts']} deliveries failed in a row ({why}).")
-    if facts.get("spool_full"):
-        found.append(f"The spool is full: {facts['spooled']:,} readings, {facts['spool_bytes']:,} bytes.")
     if facts.get("failures"):
         found.append(f"{facts['failures']} loads were postponed in a row ({facts.get('last_error')}).")
     if facts.get("problem"):

@@ -12,6 +12,7 @@ import dagster as dg
 
 from iot_platform.clock import Clock
 from iot_platform.errors import KafkaUnavailableError, PlatformError
+from iot_platform.lifecycle import is_held
 from iot_platform.orchestration.streams.keeper import slot_facts
 from iot_platform.quality.checks import CHECKS
 from iot_platform.settings import Settings
@@ -19,7 +20,7 @@ from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import GroupFigures, group_lag
 from iot_platform.stream.preflight import wait_for_kafka
 from iot_platform.supervision.brokers import BrokerFacts, broker_facts, can_serve, down_sentence
-from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, is_held, read_desired
+from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, read_desired
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.watch.alerts import signals as names
 from iot_platform.watch.alerts.signals import Signal, check_signal, lag_signal
@@ -28,6 +29,7 @@ _KAFKA_SECONDS = 3.0
 _LEAST_FREE_BYTES = 2_000_000_000
 _FAILURES_THAT_MATTER = 3
 _ALL_STREAMS = "all streams"
+_BEAT_STALE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> O
         *_slots(instance, settings, desired, now),
         *_disk(settings, now),
         *_locked(settings, beats, now),
+        *_full_spools(beats, now),
         *verdicts,
     ]
     return Observed(groups, found, frozenset(unknown | unjudged), list(_processes(settings, beats)))
@@ -130,6 +133,13 @@ def _locked(settings: Settings, beats: Mapping[str, Any], now: datetime) -> Iter
     error = str(beats.get("loader", {}).get("last_error", ""))
     if str(settings.warehouse_path) in error:
         yield Signal("platform", names.WAREHOUSE_LOCKED, "warehouse", "error", error, now)
+
+
+def _full_spools(beats: Mapping[str, Any], now: datetime) -> Iterator[Signal]:
+    """A producer says in its heartbeat that its spool takes no more, by size or by age."""
+    for name, beat in beats.items():
+        if beat.get("spool_full") and beat["age_seconds"] <= _BEAT_STALE_SECONDS:
+            yield Signal("platform", names.SPOOL_FULL, name, "error", beat["problem"], now)
 
 
 def _processes(settings: Settings, beats: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, float]]]:

@@ -7,7 +7,7 @@ Little-endian. The block carries no checksum of its own: the spool keeps a CRC32
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from iot_platform.errors import DamagedError
@@ -37,7 +37,11 @@ def pack(readings: Iterable[Reading]) -> bytes:
 
 def unpack(block: bytes) -> list[Reading]:
     """The readings of a block that `pack` made; DamagedError for any other bytes."""
-    readings = []
+    return list(frames(block))
+
+
+def frames(block: bytes) -> Iterator[Reading]:
+    """The same one by one: what stands before the damage is given before DamagedError is raised."""
     position = 0
     while position < len(block):
         if position + _HEAD.size > len(block):
@@ -45,8 +49,7 @@ def unpack(block: bytes) -> list[Reading]:
         accepted_at_ms, key_length, value_length = _HEAD.unpack_from(block, position)
         key, position = _take(block, position + _HEAD.size, key_length)
         value, position = _take(block, position, value_length)
-        readings.append(Reading(key, value, accepted_at_ms))
-    return readings
+        yield Reading(key, value, accepted_at_ms)
 
 
 def _take(block: bytes, position: int, length: int) -> tuple[bytes | None, int]:

@@ -18,8 +18,9 @@ from typing import Any
 from iot_platform.clock import Clock
 from iot_platform.errors import UsageError
 from iot_platform.health import Observation, problems_of
+from iot_platform.lifecycle import is_held
 from iot_platform.settings import Settings
-from iot_platform.supervision.slots import Desired, Slot, all_slots, is_held, read_desired
+from iot_platform.supervision.slots import Desired, Slot, all_slots, read_desired
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.supervision.supervisor import Supervisor
 

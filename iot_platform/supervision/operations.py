@@ -9,14 +9,14 @@ from iot_platform.broker.cluster import check_cluster
 from iot_platform.clock import Clock, SystemClock
 from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.errors import KafkaUnavailableError, SettingsError, UnavailableError
-from iot_platform.lifecycle import Bounds, Stop, lease
+from iot_platform.lifecycle import lease
 from iot_platform.pipeline.loader import load_rest
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import GroupFigures, group_lag
+from iot_platform.stream.places import producer_lease
 from iot_platform.stream.preflight import preflight
-from iot_platform.stream.producer import run_producer
-from iot_platform.stream.sources.silent import Silent
+from iot_platform.stream.producer import drain_spool
 from iot_platform.stream.spool import read_accounts
 from iot_platform.stream.topics import ensure_topics
 from iot_platform.supervision import dagster_home
@@ -69,8 +69,8 @@ def check_settings(settings: Settings, tell: Tell) -> None:
         check_cluster(settings)
     for name, options in settings.streams.items():
         load_catalogue(options.catalogue)
-        if options.doubt:
-            tell(f"Warning: stream {name}: {options.doubt}")
+        if doubt := options.doubt(settings.producer.spool_max_age_hours):
+            tell(f"Warning: stream {name}: {doubt}")
     fleet = settings.fleet
     if fleet.enabled and fleet.stream not in settings.streams:
         known = ", ".join(sorted(settings.streams))
@@ -182,14 +182,19 @@ def _stop_programs(settings: Settings, programs: Iterable[Program], tell: Tell) 
 
 
 def _deliver_spools(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
-    """Send what waits in the spools of the sources that are stopped now."""
+    """Send what waits in the spools of the sources that are stopped now, as long as that leads to anything."""
+    deadline = time.monotonic() + timeout_seconds
     for stream in settings.streams:
-        for account in read_accounts(settings.spool_dir, stream):
-            if account.spooled:
-                tell(f"{account.spooled:,} readings in the spool of {account.name} …")
-                run_producer(
-                    settings, Silent(account.name), stream, stop=Stop(), bounds=Bounds(seconds=timeout_seconds)
-                )
+        delivered = -1
+        while delivered and time.monotonic() < deadline:
+            delivered = 0  # a round more where a spool had to wait for what an older split left in another
+            for account in read_accounts(settings.spool_dir, stream):
+                if account.spooled:
+                    tell(f"{account.spooled:,} readings in the spool of {account.name} …")
+                    with lease(producer_lease(settings, stream, account.name), f"The producer {stream}-{account.name}"):
+                        delivered += drain_spool(
+                            settings, stream, account.name, SystemClock(), lambda: time.monotonic() < deadline
+                        )
 
 
 def _await_no_lag(settings: Settings, timeout_seconds: float, tell: Tell, lag_of: LagOf) -> None:

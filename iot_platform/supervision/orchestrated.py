@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from iot_platform.errors import UnavailableError
+from iot_platform.lifecycle import is_held
 from iot_platform.settings import Settings
 from iot_platform.supervision.dagster_home import ui_url
-from iot_platform.supervision.slots import Draining, Role, Slot, all_slots, change_desired, is_held, read_desired
+from iot_platform.supervision.slots import Draining, Role, Slot, all_slots, change_desired, read_desired
 
 Tell = Callable[[str], None]
 

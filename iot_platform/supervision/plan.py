@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from iot_platform.broker.cluster import named
 from iot_platform.settings import Settings
+from iot_platform.stream.places import fleet_name, process_name
 from iot_platform.supervision.dagster_home import DagsterProcess
 
 # Started in this order, stopped in the reverse: sources first, the broker last.
@@ -84,7 +85,7 @@ def _streams(settings: Settings) -> list[Program]:
     for stream, options in settings.streams.items():
         programs += [_validator(stream, slot) for slot in range(options.validators)]
     if settings.fleet.enabled:
-        programs.append(_fleet(settings.fleet.stream))
+        programs += [_fleet(settings.fleet.stream, part) for part in range(settings.fleet.producers)]
     return programs
 
 
@@ -97,6 +98,7 @@ def _validator(stream: str, slot: int) -> Program:
     return Program(f"validator-{stream}-{slot}", arguments, _VALIDATOR, stop_seconds=20, stream=stream)
 
 
-def _fleet(stream: str) -> Program:
-    arguments = ("produce", "--source", "fleet", "--stream", stream, "--supervised")
-    return Program(f"{_SOURCE_PREFIX}{stream}", arguments, _PRODUCER, stop_seconds=20, stream=stream)
+def _fleet(stream: str, part: int) -> Program:
+    arguments = ("produce", "--source", "fleet", "--stream", stream, "--slot", str(part), "--supervised")
+    name = process_name(stream, fleet_name(part))
+    return Program(name, arguments, _PRODUCER, stop_seconds=20, stream=stream)

@@ -18,6 +18,7 @@ from pathlib import Path
 from iot_platform.errors import DamagedError, UsageError
 from iot_platform.lifecycle import write_atomically
 from iot_platform.settings import Settings
+from iot_platform.stream.places import fleet_name, producer_lease
 
 
 class Role(StrEnum):
@@ -43,12 +44,15 @@ class Slot:
 
     @property
     def name(self) -> str:
-        return f"{self.role}-{self.stream}" + (f"-{self.number}" if self.role is Role.VALIDATOR else "")
+        """A stream's first producer goes without its number, as when there was but one."""
+        numbered = self.role is Role.VALIDATOR or self.number
+        return f"{self.role}-{self.stream}" + (f"-{self.number}" if numbered else "")
 
     def lease_path(self, settings: Settings) -> Path:
         """Whose lock tells whether the slot's process lives."""
-        name = f"{self.name}-fleet" if self.role is Role.PRODUCER else self.name
-        return settings.lease_dir / f"{name}.lock"
+        if self.role is Role.PRODUCER:
+            return producer_lease(settings, self.stream, fleet_name(self.number))
+        return settings.lease_dir / f"{self.name}.lock"
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def all_slots(settings: Settings, desired: Desired) -> list[Slot]:
         for number in range(desired.validators.get(stream, options.validators))
     ]
     if settings.fleet.enabled:
-        slots.append(Slot(Role.PRODUCER, settings.fleet.stream))
+        slots += [Slot(Role.PRODUCER, settings.fleet.stream, number) for number in range(settings.fleet.producers)]
     return slots
 
 
@@ -129,18 +133,6 @@ def change_desired(settings: Settings, change: Callable[[Desired], Desired]) -> 
         if after != before:
             write_atomically(_path(settings), json.dumps(asdict(after), indent=1))
     return after
-
-
-def is_held(lease_path: Path) -> bool:
-    """Whether a living process holds the lease; found out without taking it for longer than a moment."""
-    try:
-        with lease_path.open("a+") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _path(settings: Settings) -> Path:

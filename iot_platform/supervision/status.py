@@ -11,6 +11,7 @@ from typing import Any
 
 from iot_platform.clock import Clock
 from iot_platform.errors import PlatformError
+from iot_platform.lifecycle import is_held
 from iot_platform.pipeline.firing import evaluated_at, firing_alerts
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -21,7 +22,7 @@ from iot_platform.supervision.brokers import BrokerFacts, broker_facts, can_serv
 from iot_platform.supervision.dagster_home import ui_url
 from iot_platform.supervision.exits import failing
 from iot_platform.supervision.plan import plan
-from iot_platform.supervision.slots import Desired, Role, all_slots, is_held, read_desired
+from iot_platform.supervision.slots import Desired, Role, all_slots, read_desired
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.watch.lag import seconds_behind, total_messages
 
@@ -196,6 +197,11 @@ def _alerts(
     alerts = [*_raised(settings, clock)] if settings.dagster.enabled else []
     if not kafka_reachable:
         alerts.append({"what": "kafka_unreachable", "text": f"Kafka does not answer at {settings.bootstrap_servers}."})
+    alerts += [
+        {"what": "spool_full", "text": beat["problem"]}
+        for beat in beats.values()
+        if beat.get("spool_full") and beat["age_seconds"] <= _HEARTBEAT_STALE_SECONDS
+    ]
     supervisor = Supervisor(settings)
     exits = failing(supervisor.log_path, clock.now())
     for state in supervisor.states():

@@ -31,7 +31,7 @@ CASES: list[tuple[Observation, list[str]]] = [
     (seen(VALIDATOR, silent=60, kafka=False), ["Kafka does not answer at kafka:9092.", "No sign of life for 60 s."]),
     (seen({**SPOOL, "failed_attempts": 2, "kafka_error": "timed out"}),
      ["2 deliveries failed in a row (timed out)."]),
-    (seen({**SPOOL, "spool_full": True}), ["The spool is full: 12 readings, 3,400 bytes."]),
+    (seen({**SPOOL, "problem": "The spool is full."}), ["The spool is full."]),
     (seen({"transactions": 1, "failures": 3, "last_error": "held by process 7"}),
      ["3 loads were postponed in a row (held by process 7)."]),
     (seen({**VALIDATOR, "problem": "It is paused."}), ["It is paused."]),

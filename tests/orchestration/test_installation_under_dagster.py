@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from iot_platform.broker.node import LocalBroker
+from iot_platform.lifecycle import is_held
 from iot_platform.quality.checks import CHECKS
-from iot_platform.supervision.slots import Role, Slot, is_held
+from iot_platform.supervision.slots import Role, Slot
 from iot_platform.supervision.supervisor import Supervisor
 from tests.support.dagster_ui import Run, Ui
 from tests.support.installation import Installation

@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from iot_platform.errors import AlreadyRunningError, DamagedError, UsageError
-from iot_platform.lifecycle import lease
+from iot_platform.lifecycle import is_held, lease
 from iot_platform.settings import Settings, StreamSettings, load_settings
 from iot_platform.supervision.slots import (
     Desired,
@@ -28,7 +28,6 @@ from iot_platform.supervision.slots import (
     all_slots,
     change_desired,
     find_slot,
-    is_held,
     read_desired,
 )
 
@@ -187,7 +186,7 @@ def test_to_ask_takes_nothing_from_who_comes_next(here: Settings) -> None:
 
 def test_a_lease_ends_with_the_death_of_its_holder(here: Settings) -> None:
     code = (
-        "import sys; from pathlib import Path; from iot_platform.lifecycle import lease\n"
+        "import sys; from pathlib import Path; from iot_platform.lifecycle import is_held, lease\n"
         "with lease(Path(sys.argv[1]), 'It'):\n print('has it', flush=True); sys.stdin.read()"
     )
     path = SLOT.lease_path(here)

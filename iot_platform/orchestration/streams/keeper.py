@@ -8,10 +8,11 @@ from functools import partial
 import dagster as dg
 
 from iot_platform.clock import SystemClock
+from iot_platform.lifecycle import is_held
 from iot_platform.orchestration.streams.keeping import Bury, Hold, Launch, RunFacts, SlotFacts, Wait, decide
 from iot_platform.orchestration.streams.ops import SLOT_TAG, producer, run_request, validator
 from iot_platform.settings import Settings, load_settings
-from iot_platform.supervision.slots import Desired, Draining, Slot, all_slots, change_desired, is_held, read_desired
+from iot_platform.supervision.slots import Desired, Draining, Slot, all_slots, change_desired, read_desired
 
 _INTERVAL_SECONDS = 10
 _RUNS_LOOKED_AT = 10

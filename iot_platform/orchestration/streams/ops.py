@@ -16,13 +16,14 @@ import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from iot_platform.clock import Clock, SystemClock
+from iot_platform.errors import SettingsError
 from iot_platform.health import serving
-from iot_platform.lifecycle import Heartbeat, lease, leave_soon_after_parent
+from iot_platform.lifecycle import Heartbeat, is_held, lease, leave_soon_after_parent
 from iot_platform.orchestration.failing import failing
 from iot_platform.orchestration.streams.stopping import Reason, RunState, RunStop, StopPolicy
 from iot_platform.orchestration.streams.summaries import TellingHeartbeat
 from iot_platform.settings import Settings, load_settings
-from iot_platform.supervision.slots import Role, Slot, all_slots, change_desired, is_held, read_desired
+from iot_platform.supervision.slots import Role, Slot, all_slots, change_desired, read_desired
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,10 @@ class ValidatorConfig(dg.Config):
 
 
 class ProducerConfig(dg.Config):
-    """The simulated fleet of a stream, as the settings describe it (IOT_FLEET__…)."""
+    """The simulated fleet of a stream, as the settings describe it (IOT_FLEET__…); `slot`: which of its producers."""
 
     stream: str = "iot_data"
+    slot: int = 0
 
 
 @dg.op(tags={"dagster/compute_kind": "kafka"})
@@ -64,7 +66,7 @@ def produce_fleet(context: dg.OpExecutionContext, config: ProducerConfig) -> Non
             "that, or give this run no configuration.",
             allow_retries=False,
         )
-    _run(context, settings, Slot(Role.PRODUCER, config.stream), _produce)
+    _run(context, settings, Slot(Role.PRODUCER, config.stream, config.slot), _produce)
 
 
 Work = Callable[[Settings, Slot, RunStop, Heartbeat, Clock], object]
@@ -110,9 +112,22 @@ def is_by_hand(tags: Mapping[str, str]) -> bool:
 
 
 def _is_wanted(settings: Settings, slot: Slot, *, by_hand: bool) -> bool:
-    """A run that a person launched may be beyond the wanted number of slots."""
+    """A run that a person launched may be beyond the wanted number of slots.
+
+    A producer also ends when another number of them is to share the fleet: the next run takes its new part.
+    """
     desired = read_desired(settings)
+    if slot.role is Role.PRODUCER and _producers_now(settings) != settings.fleet.producers:
+        return False
     return desired.lets_run(slot) and (by_hand or slot in all_slots(settings, desired))
+
+
+def _producers_now(settings: Settings) -> int:
+    """As `iot.toml` says now; while it is being changed and does not hold, as before."""
+    try:
+        return load_settings().fleet.producers
+    except SettingsError:
+        return settings.fleet.producers
 
 
 def _take_by_hand(context: dg.OpExecutionContext, settings: Settings, slot: Slot) -> None:
@@ -165,12 +180,14 @@ def _validate(settings: Settings, slot: Slot, stop: RunStop, heartbeat: Heartbea
 
 
 def _produce(settings: Settings, slot: Slot, stop: RunStop, heartbeat: Heartbeat, clock: Clock) -> None:
-    from iot_platform.stream.producer import run_producer  # noqa: PLC0415 - numpy takes a moment of every load
+    from iot_platform.stream.producer import Edges, check_part, run_fleet  # noqa: PLC0415 - numpy takes a moment
     from iot_platform.stream.sources.fleet import fleet_source  # noqa: PLC0415
-    from iot_platform.stream.sources.journal import journaled  # noqa: PLC0415
+    from iot_platform.stream.sources.journal import journal_of, journaled  # noqa: PLC0415
 
-    source = journaled(fleet_source(settings, slot.stream, clock), settings.fleet.journal)
-    run_producer(settings, source, slot.stream, stop=stop, clock=clock, heartbeat=heartbeat)
+    check_part(settings, slot.number)
+    fleet = fleet_source(settings, slot.stream, clock, slot.number)
+    source = journaled(fleet, journal_of(settings.fleet.journal, slot.number))
+    run_fleet(settings, source, slot.stream, Edges(clock, stop, heartbeat))
 
 
 @dg.job(
@@ -197,9 +214,7 @@ JOB_OF = {Role.VALIDATOR: validator, Role.PRODUCER: producer}
 def run_request(slot: Slot) -> dg.RunRequest:
     """What starts one slot. No run key: it would be deduplicated for ever."""
     operation = "validate_stream" if slot.role is Role.VALIDATOR else "produce_fleet"
-    config: dict[str, Any] = {"stream": slot.stream}
-    if slot.role is Role.VALIDATOR:
-        config["slot"] = slot.number
+    config: dict[str, Any] = {"stream": slot.stream, "slot": slot.number}
     return dg.RunRequest(
         job_name=JOB_OF[slot.role].name,
         run_config={"ops": {operation: {"config": config}}},

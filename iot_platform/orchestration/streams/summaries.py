@@ -57,6 +57,8 @@ def _of_producer(before: Facts, after: Facts, seconds: float) -> str:
         f"{born:,} readings born in {seconds:.0f} s ({_rate(born, seconds)}), {acknowledged:,} acknowledged by Kafka, "
         f"{after.get('spooled', 0):,} in the spool"
     )
+    if after.get("waits_for_older_spools"):
+        text += ", which waits for what former producers have spooled"
     if refused:
         text += f", {refused:,} refused"
     if after.get("phase") != "sending":

@@ -18,6 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from iot_platform.clock import Clock
 from iot_platform.faultpoints import faultpoint
 from iot_platform.stream.producer.attempt import Attempt
+from iot_platform.stream.producer.gate import Lets, lets_all
 from iot_platform.stream.producer.retry import Phase, RetryState
 from iot_platform.stream.spool import Spool, SpooledBatch
 
@@ -34,8 +35,11 @@ MakeProducer = Callable[[Mapping[str, Any]], Producer]
 class Delivery:
     """Drains one spool into one topic. Used by one thread, which calls `pump` again and again."""
 
-    def __init__(self, make: MakeProducer, topic: str, spool: Spool, retry: RetryState, clock: Clock) -> None:
+    def __init__(
+        self, make: MakeProducer, topic: str, spool: Spool, retry: RetryState, clock: Clock, lets: Lets = lets_all
+    ) -> None:
         self._make = make
+        self._lets = lets
         self._topic = topic
         self._spool = spool
         self._clock = clock
@@ -44,6 +48,8 @@ class Delivery:
         self._attempt: Attempt | None = None
         self._probe: Producer | None = None
         self._fresh: deque[SpooledBatch] = deque()
+        self._read_ahead: SpooledBatch | None = None  # from the spool, and not let go yet
+        self.is_held_back = False
         self._isolating = False
         self._behind = True  # the spool may hold batches that are not in `_fresh`
         self._handed_id = 0
@@ -57,7 +63,9 @@ class Delivery:
     @property
     def is_saturated(self) -> bool:
         """Kafka takes less than the source gives: a source that can wait should."""
-        return self.retry.phase is Phase.SENDING and not self._behind and len(self._fresh) >= _FRESH_BATCHES
+        if self.is_held_back or self._behind:
+            return False
+        return self.retry.phase is Phase.SENDING and len(self._fresh) >= _FRESH_BATCHES
 
     @property
     def readings_in_flight(self) -> int:
@@ -83,6 +91,10 @@ class Delivery:
         self._note_delivered(attempt)
         if self._attempt:
             self._watch(attempt)
+
+    def take_no_more(self) -> None:
+        """Send nothing that is not in flight already."""
+        self._lets = lambda _generation: False
 
     def close(self) -> None:
         """End without waiting; what is not acknowledged stays in the spool."""
@@ -110,11 +122,19 @@ class Delivery:
             attempt.send(batch)
 
     def _next(self) -> SpooledBatch | None:
-        if self._fresh:
-            return self._fresh.popleft()
-        batch = self._spool.after(self._handed_id) if self._behind else None
-        self._behind = batch is not None
-        return batch
+        """The next batch that may go. `is_held_back`: there is one, and it may not."""
+        batch = self._fresh[0] if self._fresh else self._from_spool()
+        self.is_held_back = batch is not None and not self._lets(batch.generation)
+        if self.is_held_back:
+            return None
+        self._read_ahead = None
+        return self._fresh.popleft() if self._fresh else batch
+
+    def _from_spool(self) -> SpooledBatch | None:
+        if self._behind and self._read_ahead is None:
+            self._read_ahead = self._spool.after(self._handed_id)
+            self._behind = self._read_ahead is not None
+        return self._read_ahead
 
     def _note_delivered(self, attempt: Attempt) -> None:
         for done in attempt.delivered():
@@ -167,6 +187,7 @@ class Delivery:
         attempt.abandon()
         self._attempt, self._head = None, None
         self._fresh.clear()
+        self._read_ahead = None
         self._behind, self._handed_id = True, sent_up_to
 
     def _resume_when_due(self) -> None:

@@ -6,21 +6,19 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any
-
-from confluent_kafka import Producer
 
 from iot_platform.clock import Clock, SystemClock, unix_millis
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import UnavailableError
 from iot_platform.faultpoints import faultpoint
-from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease
+from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease, waited_lease
 from iot_platform.settings import Settings
-from iot_platform.stream.clients import Clients
-from iot_platform.stream.producer.delivery import MAX_READINGS_IN_FLIGHT, Delivery, MakeProducer
+from iot_platform.stream.places import process_name, producer_lease, spool_lock
+from iot_platform.stream.producer.delivery import Delivery
+from iot_platform.stream.producer.factory import producer_factory
+from iot_platform.stream.producer.gate import gate_of
 from iot_platform.stream.producer.retry import Phase, RetryPolicy, RetryState
 from iot_platform.stream.sources.base import Batch, Source
 from iot_platform.stream.spool import Spool, SpooledBatch, SpoolFullError, spool_path
@@ -34,8 +32,6 @@ _GATHER_SECONDS = 0.02
 _STEP_SECONDS = 0.05
 _SETTLE_SECONDS = 0.1
 _FULL_RETRY_SECONDS = 0.2
-_OVERHEAD_BYTES = 65_536
-"""Key and Kafka's own framing on top of the largest value."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,10 @@ class ProducerResult:
     spooled: int
     seconds: float
     kafka_away: bool
+
+
+NOTHING_DONE = ProducerResult(0, 0, 0, 0, 0, 0, 0.0, kafka_away=False)
+"""Of a run that was stopped before it began."""
 
 
 def run_producer(
@@ -68,55 +68,49 @@ def run_producer(
     next run. Raises AlreadyRunningError when the slot is taken, DamagedError when the spool's file is unreadable.
     """
     clock = clock or SystemClock()
-    slot = f"{stream_name}-{source.name}"
     beats = settings.heartbeat_dir / f"{process_name(stream_name, source.name)}.json"
-    heartbeat = heartbeat or Heartbeat(beats, clock)
-    with lease(settings.lease_dir / f"producer-{slot}.lock", f"The producer {slot}"), closing(source):
-        path = spool_path(settings.spool_dir, stream_name, source.name)
-        with closing(Spool(path, settings.producer.spool_max_bytes)) as spool:
-            retry = RetryState(RetryPolicy.of(settings.producer), random.random)
-            delivery = Delivery(producer_factory(settings, stream_name), Topology(stream_name).raw, spool, retry, clock)
-            with closing(delivery):
-                run = _Run(settings, source, stream_name, spool, delivery, _Edges(clock, stop, heartbeat))
-                return run.until_done(bounds or Bounds())
-
-
-def process_name(stream: str, source: str) -> str:
-    """Names the process that runs `source`, and its heartbeat."""
-    return (
-        f"producer-{stream}" + source.removeprefix("fleet")
-        if source.startswith("fleet")
-        else f"producer-{stream}-{source}"
-    )
-
-
-def producer_factory(settings: Settings, stream_name: str) -> MakeProducer:
-    """Makes the producers of one stream; what the promise rests on is added by `Clients.producer`."""
-    clients = Clients(settings)
-    properties = {
-        "message.timeout.ms": 0,
-        "linger.ms": settings.producer.linger_ms,
-        "compression.type": settings.producer.compression,
-        "message.max.bytes": settings.stream(stream_name).max_message_bytes + _OVERHEAD_BYTES,
-        "queue.buffering.max.messages": 2 * MAX_READINGS_IN_FLIGHT,
-    }
-
-    def make(extra: Mapping[str, Any]) -> Producer:
-        return clients.producer({**properties, **extra})
-
-    return make
+    edges = Edges(clock, stop, heartbeat or Heartbeat(beats, clock))
+    path = producer_lease(settings, stream_name, source.name)
+    with lease(path, f"The producer {stream_name}-{source.name}"):
+        return run_slot(settings, source, stream_name, edges, bounds or Bounds())
 
 
 @dataclass(frozen=True)
-class _Edges:
+class Edges:
+    """What of a run is not its own."""
+
     clock: Clock
     stop: Stop
     heartbeat: Heartbeat
 
 
+def run_slot(
+    settings: Settings, source: Source, stream: str, edges: Edges, bounds: Bounds, generation: int = 0
+) -> ProducerResult:
+    """As `run_producer`, for who has the slot's lease already. Readings are born in the split `generation`.
+
+    Waits for the spool when another producer has taken it over, and is about to give it back.
+    """
+    clock, stop = edges.clock, edges.stop
+    lock = spool_lock(settings, stream, source.name)
+    with closing(source), waited_lease(lock, lambda: not stop.requested) as mine:
+        if not mine:
+            return NOTHING_DONE
+        path = spool_path(settings.spool_dir, stream, source.name)
+        with closing(
+            Spool(path, settings.producer.spool_max_bytes, settings.producer.spool_max_age_hours * 3600)
+        ) as spool:
+            spool.begin_generation(generation)
+            retry = RetryState(RetryPolicy.of(settings.producer), random.random)
+            lets = gate_of(settings, stream, source.name, clock)
+            make = producer_factory(settings, stream)
+            with closing(Delivery(make, Topology(stream).raw, spool, retry, clock, lets)) as delivery:
+                return _Run(settings, source, stream, spool, delivery, edges).until_done(bounds)
+
+
 class _Run:
     def __init__(
-        self, settings: Settings, source: Source, stream: str, spool: Spool, delivery: Delivery, edges: _Edges
+        self, settings: Settings, source: Source, stream: str, spool: Spool, delivery: Delivery, edges: Edges
     ) -> None:
         self._settings = settings.producer
         self._largest_bytes = settings.stream(stream).max_message_bytes
@@ -131,7 +125,7 @@ class _Run:
         self._ask_at = float("-inf")
         self._settle_at = 0.0
         self._skipped = 0
-        self._full = False
+        self._full = ""
         self._rates = _Rates(self._clock)
 
     def until_done(self, bounds: Bounds) -> ProducerResult:
@@ -217,18 +211,18 @@ class _Run:
             batch_id = self._spool.append(fitting, batch.cursor, +refused)
         except SpoolFullError as full:
             self._tell_full(full)
-            return not self._source.can_wait and self._refuse(batch)
+            return not self._source.can_wait and self._refuse(batch, full.reason)
         faultpoint("producer.after_spool")
-        self._full = False
+        self._full = ""
         if fitting:
-            self._delivery.offer(SpooledBatch(batch_id, fitting))
+            self._delivery.offer(SpooledBatch(batch_id, fitting, self._spool.generation))
         self._source.accepted(batch)
         return True
 
-    def _refuse(self, batch: Batch) -> bool:
+    def _refuse(self, batch: Batch, reason: str) -> bool:
         """Count what a source that cannot wait has lost to a full spool; False when not even that could be written."""
         try:
-            self._spool.append((), batch.cursor, {"spool_full": len(batch.readings)})
+            self._spool.append((), batch.cursor, {reason: len(batch.readings)})
         except SpoolFullError:
             return False
         return True
@@ -236,7 +230,7 @@ class _Run:
     def _tell_full(self, full: SpoolFullError) -> None:
         if not self._full:
             log.warning("%s", full)
-        self._full = True
+        self._full = str(full)
 
     def _settle(self, *, took: bool) -> None:
         """Acknowledgements go with the next batch; without one, by themselves, a few times a second."""
@@ -273,8 +267,10 @@ class _Run:
                 **counters,
                 "spooled": depth.readings,
                 "spool_bytes": depth.bytes,
-                "spool_full": self._full,
+                "spool_full": bool(self._full),
+                "problem": self._full,
                 "oldest_age_seconds": 0 if oldest is None else (unix_millis(self._clock.now()) - oldest) / 1000,
+                "waits_for_older_spools": self._delivery.is_held_back,
                 "in_flight": self._delivery.readings_in_flight,
                 "skipped": self._skipped,
                 "rates": self._rates.since_last(counters),

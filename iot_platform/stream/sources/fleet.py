@@ -12,6 +12,7 @@ from typing import Any
 from iot_platform.clock import Clock, unix_millis
 from iot_platform.contract.catalogue import Catalogue, load_catalogue
 from iot_platform.settings import FleetSettings, Settings
+from iot_platform.stream.places import fleet_name
 from iot_platform.stream.sources.base import Batch, Cursor, Reading
 from iot_platform.stream.sources.members import muster
 from iot_platform.stream.sources.window import Renderer, Window
@@ -32,9 +33,9 @@ class _Position:
     skip: int
 
 
-def fleet_source(settings: Settings, stream: str, clock: Clock) -> Fleet:
-    """The fleet that the settings describe, with the sensor types of `stream`."""
-    return Fleet(settings.fleet, load_catalogue(settings.stream(stream).catalogue), clock)
+def fleet_source(settings: Settings, stream: str, clock: Clock, part: int = 0) -> Fleet:
+    """The part of the fleet that the settings give to producer `part`, with the sensor types of `stream`."""
+    return Fleet(settings.fleet, load_catalogue(settings.stream(stream).catalogue), clock, part=part)
 
 
 class Fleet:
@@ -42,21 +43,22 @@ class Fleet:
 
     So ids go on over a restart, never repeat over a reset, and a batch that was lost before it was stored
     is made again with the same ids. Another shape of fleet (rate, sensors, seed) begins a new origin.
+    Where several producers share the fleet, each has every so many-th sensor, and an origin of its own.
     """
 
-    name = "fleet"
     can_wait = True
 
     def __init__(
-        self, settings: FleetSettings, catalogue: Catalogue, clock: Clock, *, origin: str | None = None
+        self, settings: FleetSettings, catalogue: Catalogue, clock: Clock, *, origin: str | None = None, part: int = 0
     ) -> None:
-        self.members = muster(catalogue, settings.sensors, settings.rate, settings.seed)
+        self.name = fleet_name(part)
+        self.members = muster(catalogue, settings.sensors, settings.rate, settings.seed)[part :: settings.producers]
         self._settings = settings
         self._clock = clock
         self._origin = origin
         self._shape = "/".join(
             map(str, (settings.sensors, settings.rate, settings.seed, settings.null_share, catalogue.fingerprint))
-        )
+        ) + (f"/{part} of {settings.producers}" if settings.producers > 1 else "")
 
     def start(self, cursor: Cursor | None) -> None:
         known = cursor if cursor and cursor.get("shape") == self._shape else None

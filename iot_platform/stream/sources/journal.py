@@ -34,6 +34,11 @@ def journaled(source: Source, path: Path | None) -> Source:
     return source if path is None else Journaled(source, path)
 
 
+def journal_of(path: Path | None, part: int) -> Path | None:
+    """The journal of one part of the fleet: the first has the path itself, another `name-1.suffix` and so on."""
+    return path if path is None or part == 0 else path.with_stem(f"{path.stem}-{part}")
+
+
 class Journaled:
     """A Source around another: the same readings, listed."""
 

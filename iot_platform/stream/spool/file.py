@@ -21,12 +21,22 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS refusals (reason TEXT PRIMARY KEY, readings INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS acknowledged_offsets (
     partition INTEGER PRIMARY KEY, offset INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS generations (first_id INTEGER PRIMARY KEY, generation INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS cursor (only_one INTEGER PRIMARY KEY CHECK (only_one = 1), document TEXT NOT NULL);
 """
 
 
 class SpoolFullError(UnavailableError):
     """The batch does not fit under the spool's limit, or on the disk; nothing of it was stored."""
+
+    reason = "spool_full"
+    """By which readings are counted that are refused for it."""
+
+
+class SpoolTooOldError(SpoolFullError):
+    """What waits in the spool has waited for too long: more must not be taken until it is delivered."""
+
+    reason = "spool_too_old"
 
 
 @contextmanager

@@ -16,17 +16,26 @@ from iot_platform.errors import DamagedError
 from iot_platform.faultpoints import faultpoint
 from iot_platform.stream.framing import pack, unpack
 from iot_platform.stream.sources.base import Cursor, Reading
-from iot_platform.stream.spool.file import PAGE_BYTES, SCHEMA, SpoolFullError, explained, read_counters
+from iot_platform.stream.spool.file import (
+    PAGE_BYTES,
+    SCHEMA,
+    SpoolFullError,
+    SpoolTooOldError,
+    explained,
+    read_counters,
+)
+from iot_platform.stream.spool.generations import Generations
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SpooledBatch:
-    """A stored batch. `id` grows by order of acceptance and is never used twice."""
+    """A stored batch. `id` grows by order of acceptance and is never used twice; `generation` is its fleet's split."""
 
     id: int
     readings: Sequence[Reading]
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +59,11 @@ class _Settled:
 class Spool:
     """The writing side; one process at a time (the slot's lease). Used by one thread."""
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int, max_age_seconds: float = float("inf")) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._max_bytes = max_bytes
+        self._max_age_seconds = max_age_seconds
         self._settled = _Settled()
         with explained(path):
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=30)
@@ -72,7 +82,19 @@ class Spool:
         readings, size_bytes = self._connection.execute(
             "SELECT coalesce(sum(readings), 0), coalesce(sum(bytes), 0) FROM batches"
         ).fetchone()
+        self._generations = Generations(self._connection)
         return readings, size_bytes
+
+    @property
+    def generation(self) -> int:
+        """Of the batches that are stored now."""
+        return self._generations.newest
+
+    def begin_generation(self, generation: int) -> None:
+        """Batches from now on are of this split. SpoolFullError: nothing was changed."""
+        if generation > self.generation:
+            with self._transaction():
+                self._generations.begin(generation, self._connection)
 
     @property
     def cursor(self) -> Cursor | None:
@@ -87,14 +109,10 @@ class Spool:
         """
         refused = refused or {}
         block = pack(readings)
-        # A batch larger than the whole limit must still pass when it is alone, or it would wait for ever.
-        if readings and self._bytes and self._bytes + len(block) > self._max_bytes:
+        if readings and self._full_for(readings[0], len(block)):
             self.settle()
-            if self._bytes and self._bytes + len(block) > self._max_bytes:
-                raise SpoolFullError(
-                    f"The spool {self.path.name} holds {self._bytes} bytes; its limit is {self._max_bytes}.",
-                    next_step="It drains by itself when Kafka is back; the limit is IOT_PRODUCER__SPOOL_MAX_BYTES.",
-                )
+            if full := self._full_for(readings[0], len(block)):
+                raise full
         with self._transaction():
             batch_id = self._insert(readings, block) if readings else 0
             self._refuse(refused)
@@ -106,6 +124,31 @@ class Spool:
             faultpoint("spool.before_commit")
         self._grow(len(readings), len(block))
         return batch_id
+
+    def _full_for(self, first: Reading, size_bytes: int) -> SpoolFullError | None:
+        """Why a batch that begins with `first` may not be stored now; None when it may.
+
+        A batch larger than the whole limit must still pass when it is alone, or it would wait for ever.
+        """
+        if self._bytes and self._bytes + size_bytes > self._max_bytes:
+            return SpoolFullError(
+                f"The spool {self.path.name} holds {self._bytes} bytes; its limit is {self._max_bytes}.",
+                next_step="It drains by itself when Kafka is back; the limit is IOT_PRODUCER__SPOOL_MAX_BYTES.",
+            )
+        oldest_at_ms = self._oldest_accepted_at_ms() if self._bytes else None
+        if oldest_at_ms is None or first.accepted_at_ms - oldest_at_ms <= self._max_age_seconds * 1000:
+            return None
+        return SpoolTooOldError(
+            f"The oldest reading in the spool {self.path.name} has waited for "
+            f"{(first.accepted_at_ms - oldest_at_ms) / 3_600_000:.1f} h; the limit is "
+            f"{self._max_age_seconds / 3600:g} h, so that its repeats are still known.",
+            next_step="It drains by itself when Kafka is back; the limit is IOT_PRODUCER__SPOOL_MAX_AGE_HOURS, and "
+            "streams.<name>.dedup_window_hours must be longer by max_age_seconds.",
+        )
+
+    def _oldest_accepted_at_ms(self) -> int | None:
+        row = self._connection.execute("SELECT accepted_at_ms FROM batches ORDER BY id LIMIT 1").fetchone()
+        return row[0] if row else None
 
     def acknowledge(self, batch_id: int, offsets: Mapping[int, int], refused: Mapping[str, int] | None = None) -> None:
         """Kafka has the whole batch, but for what it refused for good. Written with the next transaction.
@@ -135,7 +178,7 @@ class Spool:
             if batch_id in self._settled.batches:
                 continue
             try:
-                return SpooledBatch(batch_id, _checked(*row[1:]))
+                return SpooledBatch(batch_id, _checked(*row[1:]), self._generations.of(batch_id))
             except DamagedError as damage:
                 self._quarantine(batch_id, str(damage))
 
@@ -146,8 +189,7 @@ class Spool:
 
     def depth(self) -> Depth:
         """As of the last transaction."""
-        oldest = self._connection.execute("SELECT accepted_at_ms FROM batches ORDER BY id LIMIT 1").fetchone()
-        return Depth(self._readings, self._bytes, oldest[0] if oldest else None)
+        return Depth(self._readings, self._bytes, self._oldest_accepted_at_ms())
 
     def counters(self) -> dict[str, int]:
         """born, acknowledged, refused and quarantined since this spool began."""

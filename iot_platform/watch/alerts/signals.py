@@ -22,6 +22,7 @@ KAFKA_UNREACHABLE = "kafka_unreachable"
 BROKER_DOWN = "broker_down"
 WAREHOUSE_LOCKED = "warehouse_locked"
 DISK_LOW = "disk_low"
+SPOOL_FULL = "spool_full"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from iot_platform.settings import KafkaSettings, ProducerSettings, Settings, loa
 from iot_platform.stream import clients as clients_module
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.producer import run_producer
-from iot_platform.stream.producer.run import producer_factory
+from iot_platform.stream.producer.factory import producer_factory
 from iot_platform.stream.sources.base import Batch, Cursor, Reading
 from iot_platform.stream.spool import SourceAccount, read_accounts
 from iot_platform.stream.topics import ensure_topics

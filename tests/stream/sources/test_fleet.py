@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -290,3 +291,41 @@ def test_half_of_the_nullable_fields_can_be_null() -> None:
     given = documents(taken(source, clock, 60))
     for name in ("value", "unit", "location", "battery_level", "signal_strength"):
         assert sum(document[name] is None for document in given) / len(given) == pytest.approx(0.5, abs=0.05)
+
+
+def test_producers_that_share_a_fleet_have_all_its_sensors_once_and_ids_of_their_own() -> None:
+    clock = ManualClock(START)
+    alone = {member.sensor_id for member in fleet(clock).members}
+    parts = [Fleet(FleetSettings(producers=3), IOT_DATA, clock, part=part) for part in range(3)]
+    members = [member.sensor_id for part in parts for member in part.members]
+    assert len(members) == len(set(members)) == 50
+    assert set(members) == alone
+    assert [part.name for part in parts] == ["fleet", "fleet-1", "fleet-2"]
+    for part in parts:
+        part.start(None)
+    clock.advance(9)  # a fleet further behind than 10 s lets the time go
+    readings = [reading for part in parts for reading in part.batch(500).readings]
+    ids = [
+        found.decode() for reading in readings for found in re.findall(rb'"message_id":"([^"]+)', reading.value or b"")
+    ]
+    assert len(ids) > 50
+    assert Counter(ids).most_common(1)[0][1] <= 2  # one troublemaker repeats itself
+
+
+def test_another_number_of_producers_begins_a_new_origin_and_the_same_goes_on() -> None:
+    def cursor_after(before: dict[str, object] | None, producers: int) -> dict[str, object]:
+        source = Fleet(FleetSettings(producers=producers), IOT_DATA, ManualClock(START))
+        source.start(before)
+        return dict(source.batch(0).cursor)
+
+    first = cursor_after(None, 1)
+    assert cursor_after(first, 1) == first
+    split = cursor_after(first, 3)
+    assert split["origin"] != first["origin"]
+    assert cursor_after(split, 3) == split
+    assert cursor_after(split, 1)["origin"] not in {first["origin"], split["origin"]}
+
+
+def test_more_producers_than_sensors_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 producers for 2 sensors"):
+        FleetSettings(sensors=2, producers=3)

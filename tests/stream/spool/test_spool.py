@@ -21,7 +21,7 @@ from iot_platform import faultpoints
 from iot_platform.errors import DamagedError
 from iot_platform.faultpoints import InjectedFaultError
 from iot_platform.stream.sources.base import Reading
-from iot_platform.stream.spool import SourceAccount, Spool, SpoolFullError, read_accounts
+from iot_platform.stream.spool import SourceAccount, Spool, SpoolFullError, SpoolTooOldError, read_accounts
 
 LIMIT_BYTES = 10_000_000
 
@@ -128,6 +128,24 @@ def test_a_full_spool_stores_nothing_and_takes_the_same_batch_when_there_is_room
         spool.acknowledge(first, {})
         spool.append(readings(1, 1_000), {"row": 2})
         assert account(path) == SourceAccount("fleet", 5, 4, 1, 0, 0, account(path).spooled_bytes, 1_000)
+
+
+def test_a_spool_whose_oldest_has_waited_too_long_takes_no_more_until_that_is_delivered(path: Path) -> None:
+    def at(seconds: int) -> list[Reading]:
+        return [Reading(b"key", b"value", seconds * 1000)]
+
+    with closing(Spool(path, LIMIT_BYTES, max_age_seconds=60)) as spool:
+        first = spool.append(at(0), {"row": 1})
+        spool.append(at(60), {"row": 2})
+        with pytest.raises(SpoolTooOldError, match=r"has waited for 0\.0 h.*IOT_PRODUCER__SPOOL_MAX_AGE_HOURS") as full:
+            spool.append(at(61), {"row": 3})
+        assert full.value.reason == "spool_too_old"
+        assert (spool.cursor, account(path).born) == ({"row": 2}, 2)
+        spool.append((), {"row": 3}, {full.value.reason: 1})  # what a source that cannot wait has lost is counted
+        assert account(path).refused_by_reason == {"spool_too_old": 1}
+        spool.acknowledge(first, {})
+        spool.append(at(62), {"row": 4})
+        assert is_balanced(account(path))
 
 
 def test_a_batch_larger_than_the_limit_passes_alone(path: Path) -> None:
