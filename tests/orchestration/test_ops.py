@@ -14,12 +14,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from iot_platform.lifecycle import lease
+from iot_platform.lifecycle import is_held, lease
 from iot_platform.orchestration.streams.keeper import slot_facts
 from iot_platform.orchestration.streams.keeping import Hold, Launch, decide
 from iot_platform.orchestration.streams.ops import (
     JOB_OF,
     SLOT_TAG,
+    _is_wanted,
     is_by_hand,
     produce_fleet,
     producer,
@@ -29,14 +30,13 @@ from iot_platform.orchestration.streams.ops import (
     validator,
 )
 from iot_platform.orchestration.streams.stopping import RunState
-from iot_platform.settings import Settings
+from iot_platform.settings import Settings, load_settings
 from iot_platform.supervision.slots import (
     Desired,
     Draining,
     Role,
     Slot,
     change_desired,
-    is_held,
     read_desired,
 )
 from tests.orchestration.here import installed
@@ -259,7 +259,14 @@ def test_a_stream_that_is_none_fails_and_names_those_there_are(here: Settings, i
 
 
 @pytest.mark.parametrize(
-    "slot", [SLOT, FLEET, Slot(Role.VALIDATOR, "air_quality", 3), Slot(Role.PRODUCER, "air_quality")]
+    "slot",
+    [
+        SLOT,
+        FLEET,
+        Slot(Role.VALIDATOR, "air_quality", 3),
+        Slot(Role.PRODUCER, "air_quality"),
+        Slot(Role.PRODUCER, "iot_data", 2),
+    ],
 )
 def test_what_the_sensor_asks_for_is_what_the_job_takes(slot: Slot) -> None:
     request = run_request(slot)
@@ -270,14 +277,25 @@ def test_what_the_sensor_asks_for_is_what_the_job_takes(slot: Slot) -> None:
     assert request.run_key is None, "a run key is deduplicated for ever"
 
 
-@pytest.mark.parametrize(
-    ("job", "defaults"),
-    [(validator, {"stream": "iot_data", "slot": 0}), (producer, {"stream": "iot_data"})],
-)
-def test_the_launchpad_may_be_left_as_it_is(job: dg.JobDefinition, defaults: dict[str, object]) -> None:
+@pytest.mark.parametrize("job", [validator, producer], ids=["validator", "producer"])
+def test_the_launchpad_may_be_left_as_it_is(job: dg.JobDefinition) -> None:
     config = dg.validate_run_config(job, {})
     (step,) = config["ops"].values()
-    assert step["config"] == defaults
+    assert step["config"] == {"stream": "iot_data", "slot": 0}
+
+
+def test_a_producer_ends_when_another_number_is_to_share_the_fleet(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("IOT_STATE_DIR", str(tmp_path))
+    before = load_settings()
+    assert _is_wanted(before, FLEET, by_hand=False)
+    monkeypatch.setenv("IOT_FLEET__PRODUCERS", "3")
+    assert not _is_wanted(before, FLEET, by_hand=False)
+    assert _is_wanted(before, SLOT, by_hand=False)
+    assert _is_wanted(load_settings(), Slot(Role.PRODUCER, "iot_data", 2), by_hand=False)
+    monkeypatch.setenv("IOT_FLEET__PRODUCERS", "many")  # a file that is just being changed
+    assert _is_wanted(before, FLEET, by_hand=False)
 
 
 def test_no_stream_is_ever_retried_by_dagster() -> None:

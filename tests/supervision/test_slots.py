@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from iot_platform.errors import AlreadyRunningError, DamagedError, UsageError
 from iot_platform.lifecycle import is_held, lease
-from iot_platform.settings import Settings, StreamSettings, load_settings
+from iot_platform.settings import DagsterSettings, FleetSettings, Settings, StreamSettings, load_settings
+from iot_platform.supervision.plan import plan
 from iot_platform.supervision.slots import (
     Desired,
     Draining,
@@ -58,6 +59,20 @@ def test_what_was_decided_is_read_as_it_was_written(tmp_path_factory: pytest.Tem
     settings = load_settings(state_dir=tmp_path_factory.mktemp("state"))
     assert change_desired(settings, lambda _before: desired) == desired
     assert read_desired(settings) == desired
+
+
+def test_the_first_producer_keeps_its_names_and_the_others_are_numbered(tmp_path: Path) -> None:
+    settings = load_settings(
+        state_dir=tmp_path, streams={"iot_data": StreamSettings()}, fleet=FleetSettings(producers=3)
+    )
+    producers = [slot for slot in all_slots(settings, Desired()) if slot.role is Role.PRODUCER]
+    assert [slot.name for slot in producers] == ["producer-iot_data", "producer-iot_data-1", "producer-iot_data-2"]
+    leases = [slot.lease_path(settings).name for slot in producers]
+    assert leases == [f"producer-iot_data-fleet{number}.lock" for number in ("", "-1", "-2")]
+    programs = [
+        program.name for program in plan(settings.model_copy(update={"dagster": DagsterSettings(enabled=False)}))
+    ]
+    assert set(programs) >= {slot.name for slot in producers}
 
 
 def test_nothing_decided_is_the_default_and_makes_no_file(here: Settings) -> None:
