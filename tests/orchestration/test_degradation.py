@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from iot_platform.supervision.slots import Role, Slot, is_held
+from iot_platform.lifecycle import is_held
+from iot_platform.supervision.slots import Role, Slot
 from iot_platform.supervision.supervisor import Supervisor
 from tests.support.dagster_ui import Ui
 from tests.support.databases import held_by_another, out_of_reach

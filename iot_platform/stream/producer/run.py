@@ -246,11 +246,11 @@ class _Run:
 
     def _flush(self) -> None:
         """Let Kafka take what is in flight, for a bounded time, whatever clock the run goes by."""
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while (
-            not self._delivery.is_idle and self._delivery.retry.phase is Phase.SENDING and time.monotonic() < deadline
-        ):
-            self._delivery.pump(_STEP_SECONDS)
+        deadline, delivery = time.monotonic() + FLUSH_SECONDS, self._delivery
+        while not delivery.is_idle and delivery.retry.phase is Phase.SENDING and time.monotonic() < deadline:
+            delivery.pump(_STEP_SECONDS)
+            if delivery.is_held_back and not delivery.readings_in_flight:
+                break
         self._spool.settle()
 
     def _beat(self, *, now: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,9 +107,13 @@ class Guardian:
 
     def _work(self) -> None:
         while not self._over.wait(_SCAN_SECONDS):
-            for orphan in self._due():
-                if not self._take_over(orphan):
-                    self._over.wait(_AFTER_FAILURE_SECONDS)
+            try:
+                for orphan in self._due():
+                    self._take_over(orphan)
+            except (PlatformError, KafkaException, sqlite3.Error, OSError) as error:
+                # Another's trouble must not end the producer that helps.
+                log.warning("orphaned spools wait: %s", error)
+                self._over.wait(_AFTER_FAILURE_SECONDS)
 
     def _due(self) -> list[Orphan]:
         now, orphans = self._clock.monotonic(), {(one.stream, one.source): one for one in self._orphans()}
@@ -123,22 +128,16 @@ class Guardian:
                 if (stream, source) != self._own and not is_held(lease) and lowest_waiting(path) is not None:
                     yield Orphan(stream, source, wanted=is_wanted(self._settings, stream, source))
 
-    def _take_over(self, orphan: Orphan) -> bool:
-        """False when it was of no use and the next try should wait."""
+    def _take_over(self, orphan: Orphan) -> None:
         lease = producer_lease(self._settings, orphan.stream, orphan.source)
         place = f"{orphan.stream}-{orphan.source}"
 
         def go_on() -> bool:
             return not self._over.is_set() and not is_held(lease)
 
-        try:
-            delivered = drain_spool(self._settings, orphan.stream, orphan.source, self._clock, go_on)
-        except (PlatformError, KafkaException) as error:  # its own trouble must not end the producer that helps
-            log.warning("the spool of %s cannot be taken over: %s", place, error)
-            return False
+        delivered = drain_spool(self._settings, orphan.stream, orphan.source, self._clock, go_on)
         if delivered:
             log.warning("took over the spool of %s, whose producer is gone: %d readings delivered", place, delivered)
-        return True
 
 
 def is_wanted(settings: Settings, stream: str, source: str) -> bool:

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from contextlib import closing
 from pathlib import Path
 
-from iot_platform.errors import PlatformError
+from iot_platform.errors import DamagedError, PlatformError
 from iot_platform.stream.spool.file import explained
 
 _LOWEST_WAITING = """
@@ -53,9 +53,10 @@ class Generations:
 
 
 def lowest_waiting(path: Path) -> int | None:
-    """The generation of the oldest batch that waits in the spool; None when none does, or the file cannot be read.
+    """The generation of the oldest batch that waits in the spool; None when none does, or the file is damaged.
 
-    Read only, also beside its writer. A file that cannot be read is an alert of its own, and must hold nobody back.
+    Read only, also beside its writer. A damaged file is an alert of its own, and must hold nobody back; one that cannot
+    be read now may hold anything, so it counts as the oldest.
     """
     return _ask(path, _LOWEST_WAITING, without="SELECT 0 FROM batches LIMIT 1")
 
@@ -76,6 +77,8 @@ def _ask(path: Path, question: str, *, without: str) -> int | None:
             if "batches" not in tables:
                 return None  # killed while it was being made
             row = connection.execute(question if "generations" in tables else without).fetchone()
-    except PlatformError:
+    except DamagedError:
         return None
+    except (PlatformError, sqlite3.OperationalError):
+        return 0
     return None if row is None else int(row[0])
