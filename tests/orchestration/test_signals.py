@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from iot_platform.orchestration.signals import _verdicts
+from iot_platform.orchestration.signals import _full_spools, _verdicts
 from iot_platform.quality.checks import CHECKS
 from iot_platform.watch.alerts.signals import Signal
 
@@ -53,3 +53,12 @@ def test_a_check_that_is_judged_anew_is_unknown_and_not_well(instance: dg.Dagste
     found, unknown = seen(instance)
     assert found == []
     assert f"check/{NAME}" in unknown
+
+
+def test_a_spool_that_takes_no_more_is_a_signal_with_its_sentence_while_its_producer_says_so() -> None:
+    full = {"spool_full": True, "problem": "The spool is full.", "age_seconds": 1.0}
+    beats = {"producer-a": full, "producer-b": {**full, "age_seconds": 3_600.0}, "producer-c": {"spool_full": False}}
+    (signal,) = _full_spools(beats, NOW)
+    assert (signal.kind, signal.name, signal.subject, signal.text) == (
+        "platform", "spool_full", "producer-a", "The spool is full.",
+    )  # fmt: skip
