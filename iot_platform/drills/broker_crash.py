@@ -47,7 +47,7 @@ def run(drill: Drill, plan: CrashPlan, cache_dir: Path) -> Outcome:
     """The whole drill, with Kafka's jars from `cache_dir`. Raises UnavailableError when it comes to no verdict."""
     settings = settings_of(own_directory(NAME), cache_dir, plan)
     drill.step(f"An installation of its own in {settings.state_dir.parent}, Kafka at {settings.bootstrap_servers}.")
-    with own_installation(settings, keep=plan.keep) as installation:
+    with own_installation(settings, drill.tell, keep=plan.keep) as installation:
         crash = _Crash(drill, plan, installation)
         crash.start()
         with FlowWatch(Clients(settings), Topology(STREAM).validated) as flow:

@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from iot_platform.broker.ports import free_ports
+from iot_platform.drills.drill import Tell
 from iot_platform.errors import UnavailableError
 from iot_platform.kafka_settings import PORT_STEP
 from iot_platform.setting_names import CONFIG_VARIABLE, ENV_PREFIX
@@ -67,17 +68,20 @@ class Installation:
 
 
 @contextmanager
-def own_installation(settings: Settings, *, keep: bool) -> Iterator[Installation]:
+def own_installation(settings: Settings, tell: Tell, *, keep: bool) -> Iterator[Installation]:
     """For the length of the block; stopped and removed after it, however it ends, also by Ctrl-C or SIGTERM."""
-    installation = Installation(settings)
+    installation, directory = Installation(settings), settings.state_dir.parent
     try:
         with _interrupted_by_sigterm():
             yield installation
     finally:
         with _deaf():
+            tell("Stopping the drill's installation …")
             installation.stop()
-            if not keep:
-                shutil.rmtree(settings.state_dir.parent, ignore_errors=True)
+            if keep:
+                tell(f"Its data and logs are in {directory}.")
+            else:
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 def own_directory(drill: str) -> Path:

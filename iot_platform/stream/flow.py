@@ -34,6 +34,7 @@ class FlowWatch:
         try:
             known = self._consumer.list_topics(self._topic, timeout=ADMIN_TIMEOUT_SECONDS).topics[self._topic]
         except KafkaException as error:
+            self._consumer.close()
             raise KafkaUnavailableError(f"Kafka does not answer: {error.args[0].str()}.") from error
         self._consumer.assign([TopicPartition(self._topic, number, OFFSET_END) for number in known.partitions])
         self._thread.start()

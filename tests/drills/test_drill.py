@@ -101,7 +101,7 @@ def test_the_directory_of_a_drill_goes_with_it_unless_it_is_kept(tmp_path: Path)
     for name, keep in (("gone", False), ("kept", True)):
         (tmp_path / name).mkdir()
         settings = Settings.model_construct(state_dir=tmp_path / name / "state", instance="x")
-        with own_installation(settings, keep=keep):
+        with own_installation(settings, print, keep=keep):
             assert (tmp_path / name).exists()
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
@@ -112,7 +112,8 @@ from pathlib import Path
 from iot_platform.drills.installation import own_installation
 from iot_platform.settings import Settings
 directory = Path(sys.argv[1])
-with own_installation(Settings.model_construct(state_dir=directory / "state", instance="x"), keep=False):
+settings = Settings.model_construct(state_dir=directory / "state", instance="x")
+with own_installation(settings, lambda _: None, keep=False):
     print("there", flush=True)
     import time
     time.sleep(60)
