@@ -9,11 +9,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
 
+from confluent_kafka import KafkaException
+
 from iot_platform.clock import SystemClock
 from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.contract.judge import Judge
 from iot_platform.contract.reading import Freshness
 from iot_platform.contract.topology import Topology
+from iot_platform.errors import KafkaUnavailableError
 from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.pipeline.load import load_once
 from iot_platform.settings import Settings
@@ -29,10 +32,12 @@ from tests.faults.canaries import Canaries
 from tests.faults.evidence import Evidence, gather
 from tests.faults.quarrels import Quarrelsome
 from tests.support.processes import running
+from tests.support.topics import read_ledger
+from tests.support.waiting import eventually
 
 KILLED = -9
 _DIE_SECONDS = 60.0
-_SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 120.0
 
 
 class Scene:
@@ -47,6 +52,7 @@ class Scene:
         self.log = directory / f"{stream}.log"
         self.sent_list = self.settings.state_dir / "sent.ndjson"
         self._directory = directory
+        self.log.touch()
         ensure_topics(Clients(self.settings), self.settings, stream)
 
     def sing(self) -> None:
@@ -97,9 +103,9 @@ class Scene:
     def validate(self) -> Validator:
         """Slot 0, in this process, until nothing is left in the raw topic."""
         validator = Validator(self.settings, self.stream, 0, SystemClock())
-        limit = Limit(Bounds(until_caught_up=True, seconds=_SETTLE_SECONDS), SystemClock())
+        limit = Limit(Bounds(until_caught_up=True, seconds=SETTLE_SECONDS), SystemClock())
         validator.run(Stop(), limit, lambda: None)
-        assert not limit.reached, f"not all was validated within {_SETTLE_SECONDS:g} s: {validator.facts()}"
+        assert not limit.reached, f"not all was validated within {SETTLE_SECONDS:g} s: {validator.facts()}"
         return validator
 
     def load(self) -> None:
@@ -114,6 +120,20 @@ class Scene:
 
     def spans(self, topic: str) -> dict[Place, LogSpan]:
         return log_spans(Clients(self.settings), [topic])
+
+    def is_covered(self) -> bool:
+        """Whether the ledger covers every raw record; not while Kafka cannot say so."""
+        try:
+            covered = sum(entry.covered for entry in read_ledger(self.settings, self.stream))
+            return covered == sum(span.end for span in self.spans(self.topology.raw).values())
+        except (KafkaException, KafkaUnavailableError):  # a broker that was just started does not lead at once
+            return False
+
+    def await_covered(self, within_seconds: float = SETTLE_SECONDS) -> None:
+        try:
+            eventually(self.is_covered, within_seconds, "all validated")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.log.read_text()[-3000:]}") from None
 
     def is_quiet(self) -> bool:
         """Whether no transaction is open on the outputs."""

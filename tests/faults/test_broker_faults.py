@@ -132,7 +132,7 @@ def test_f22_repeats_sent_before_during_and_after_each_move_are_valid_once(
                 f"partitions over {size}; {scene.log.read_text()[-3000:]}",
             )
         traffic.end()
-        eventually(lambda: all_is_covered(scene), MOVE_SECONDS, "all validated")
+        scene.await_covered(MOVE_SECONDS)
     if len(sizes) > 3:
         assert {slot for slots in owners(settings, topology).values() for slot in slots} > {0, 1}
     assert_each_once(settings, topology, traffic)
@@ -143,11 +143,6 @@ def settled(owned: dict[int, list[int]], size: int) -> bool:
     """Every partition is with a slot that is there, and as many slots have one as can."""
     last = {slots[-1] for slots in owned.values()}
     return len(owned) == 3 and max(last) < size and len(last) == min(size, len(owned))
-
-
-def all_is_covered(scene: Scene) -> bool:
-    covered = sum(entry.covered for entry in read_ledger(scene.settings, scene.stream))
-    return covered == sum(span.end for span in scene.spans(scene.topology.raw).values())
 
 
 @pytest.mark.long
@@ -169,7 +164,7 @@ def test_f21_a_storm_of_rebalances_stalls_nobody_and_doubles_nothing(scene: Scen
             elif len(crew.slots) > 1:
                 (crew.kill if chance.random() < 1 / 3 else crew.leave)(chance.choice(crew.slots))
         traffic.end()
-        eventually(lambda: all_is_covered(scene), 2 * MOVE_SECONDS, "all validated")
+        scene.await_covered(2 * MOVE_SECONDS)
     assert_each_once(scene.settings, scene.topology, traffic)
     assert not watcher.faults
     case.note(seconds=scene.settle())
@@ -189,7 +184,7 @@ def test_f19_a_broker_that_slept_for_half_a_minute_loses_and_doubles_nothing(
         threading.Event().wait(ASLEEP_SECONDS)
         victim.wake()
         frail.send(300)
-        eventually(lambda: all_is_covered(frail), 2 * MOVE_SECONDS, "all validated")
+        frail.await_covered(2 * MOVE_SECONDS)
     case.holds(frail, watcher)
 
 

@@ -18,7 +18,6 @@ from tests.faults.given import Given, many
 from tests.faults.scene import Scene
 from tests.support.readings import encoded
 from tests.support.topics import read_all, read_ledger, send
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.kafka
 
@@ -53,7 +52,7 @@ def test_f23_a_repeat_within_the_window_is_dropped_and_one_beyond_it_is_accepted
             send(scene.settings, scene.topology.raw, [record])
             if restarts:
                 scene.validate()
-            eventually(lambda: all_is_covered(scene), 90, "the reading validated")
+            scene.await_covered(90)
     again = sum(fate == "accepted again" for _, fate in AGES)
     valid, entries = read_all(scene.settings, scene.topology.validated), read_ledger(scene.settings, scene.stream)
     assert Counter(kept.value for kept in valid)[first] == 1 + again
@@ -87,14 +86,9 @@ def test_f27_a_kill_and_a_rebalance_in_the_middle_of_restoring_leave_no_hole(sce
     scene.dies(*scene.validator(), IOT_FAULTPOINT="validator.restoring:kill:2")
     slow = {"IOT_FAULTPOINT": "validator.restoring:sleep=2:*"}
     with scene.process(*scene.validator(), **slow), scene.process(*scene.validator(1), **slow):
-        eventually(lambda: all_is_covered(scene), 90, "all validated")
+        scene.await_covered(90)
     case.holds(scene)
     assert sum(entry.duplicates for entry in read_ledger(scene.settings, scene.stream)) == 300
-
-
-def all_is_covered(scene: Scene) -> bool:
-    covered = sum(entry.covered for entry in read_ledger(scene.settings, scene.stream))
-    return covered == sum(span.end for span in scene.spans(scene.topology.raw).values())
 
 
 def test_f28_a_restore_ends_at_the_end_of_the_log_whatever_stands_there(scene: Scene, case: Case) -> None:

@@ -242,6 +242,7 @@ def test_f7_kafka_away_ten_times_longer_than_an_attempt_loses_and_reorders_nothi
     case.holds(frail)
 
 
+@pytest.mark.long
 def test_f8_a_broker_killed_with_sends_in_flight_loses_and_doubles_nothing(
     frail: Scene, victim: Victim, case: Case
 ) -> None:
@@ -285,6 +286,7 @@ def test_f10_what_is_too_large_for_the_client_or_the_topic_is_refused_alone_and_
     case.holds(scene)
 
 
+@pytest.mark.long
 def test_f11_when_the_acknowledgement_is_lost_the_broker_drops_the_repeat(
     frail: Scene, victim: Victim, case: Case
 ) -> None:

@@ -23,7 +23,7 @@ from tests.faults.victim import Victim
 from tests.faults.watcher import Watcher
 from tests.support.processes import has_stopped
 from tests.support.proxy import END_TXN
-from tests.support.topics import read_all, read_ledger, send
+from tests.support.topics import read_all, send
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.kafka
@@ -40,19 +40,6 @@ POINTS = (
 )
 SMALL = {"IOT_VALIDATOR__BATCH_MAX": "50"}
 SHORT = {"IOT_VALIDATOR__TRANSACTION_TIMEOUT_SECONDS": "5"}
-TAKEOVER_SECONDS = 120.0
-
-
-def covered(scene: Scene) -> int:
-    return sum(entry.covered for entry in read_ledger(scene.settings, scene.stream))
-
-
-def raw_end(scene: Scene) -> int:
-    return sum(span.end for span in scene.spans(scene.topology.raw).values())
-
-
-def all_is_covered(scene: Scene) -> None:
-    eventually(lambda: covered(scene) == raw_end(scene), TAKEOVER_SECONDS, f"all validated: {scene.log.read_text()}")
 
 
 def sleeping(process: Popen[bytes]) -> None:
@@ -79,18 +66,19 @@ def test_f12_a_commit_whose_answer_is_lost_is_neither_lost_nor_torn(frail: Scene
         Watcher(frail.settings, frail.topology) as watcher,
         frail.process(*frail.validator(), **SMALL) as validator,
     ):
-        eventually(lambda: covered(frail) > 0, 90, "a first transaction")
+        eventually(lambda: len(watcher.seen) > 0, 90, "a first transaction")
         frail.send(100)
         deaf = victim.proxy.at_request(END_TXN, deafen)
         frail.send(100)
         assert deaf.wait(60)
         victim.proxy.heal()
         frail.send(100)
-        all_is_covered(frail)
+        frail.await_covered()
         end(validator)
     case.holds(frail, watcher)
 
 
+@pytest.mark.long
 def test_f12_a_late_commit_that_hits_the_next_transaction_tears_nothing_from_its_offsets(
     frail: Scene, victim: Victim, case: Case
 ) -> None:
@@ -113,7 +101,7 @@ def test_f12_a_late_commit_that_hits_the_next_transaction_tears_nothing_from_its
         victim.proxy.heal()  # the old request reaches the broker between the records and the offsets of the next
         eventually(frail.is_quiet, 60, "the late commit")
         wake(validator)
-        all_is_covered(frail)
+        frail.await_covered()
         end(validator)
     case.holds(frail, watcher)
 
@@ -135,6 +123,7 @@ def test_f13_a_kill_at_any_step_of_a_transaction_loses_and_doubles_nothing(make_
     at_once(*(lambda scene=scene: case.holds(scene) for scene in scenes.values()))
 
 
+@pytest.mark.long
 def test_f13_a_kill_inside_a_commit_loses_and_doubles_nothing(frail: Scene, victim: Victim, case: Case) -> None:
     """The broker sleeps when it is asked to commit, and does so when the validator is dead."""
     frail.send(300)
@@ -164,14 +153,15 @@ def taken_over(scene: Scene, point: str) -> Iterator[Pair]:
     with scene.process(*scene.validator(), **fault) as sleeper:
         sleeping(sleeper)
         with scene.process(*scene.validator(1), **SMALL, **SHORT) as heir:
-            all_is_covered(scene)
+            scene.await_covered()
             wake(sleeper)
             scene.send(200)
-            all_is_covered(scene)
+            scene.await_covered()
             yield Pair(sleeper, heir)
             end(sleeper, heir)
 
 
+@pytest.mark.long
 def test_f14_a_validator_that_slept_past_its_session_before_it_sent_offsets_writes_nothing(
     scene: Scene, case: Case
 ) -> None:
@@ -195,7 +185,7 @@ def test_f15_a_validator_that_slept_after_it_sent_offsets_doubles_nothing(scene:
             while ledger_end(scene) == written and time.monotonic() < until:
                 pause.wait(0.2)
             wake(sleeper)
-            all_is_covered(scene)
+            scene.await_covered()
             end(sleeper, heir)
     case.holds(scene, watcher)
 
@@ -213,7 +203,7 @@ def test_f16_a_validator_that_slept_longer_than_its_transaction_starts_anew(scen
         sleeping(validator)
         eventually(scene.is_quiet, 60, "the end of the transaction, by Kafka")
         wake(validator)
-        all_is_covered(scene)
+        scene.await_covered()
         end(validator)
     assert "session lost" in scene.log.read_text()
     case.holds(scene, watcher)
@@ -231,7 +221,7 @@ def test_f17_of_two_validators_under_one_slot_only_one_writes_at_a_time(scene: S
     ):
         for _ in range(5):
             scene.send(100)
-            all_is_covered(scene)
+            scene.await_covered()
         assert (one.poll(), other.poll()) == (None, None)
         end(one, other)
     assert "session lost" in scene.log.read_text()
@@ -251,7 +241,7 @@ def test_f18_a_broker_killed_in_the_middle_of_a_transaction_loses_and_doubles_no
         victim.kill()
         wake(validator)
         victim.start()
-        all_is_covered(frail)
+        frail.await_covered()
         end(validator)
     case.holds(frail, watcher)
 

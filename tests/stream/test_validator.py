@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -17,10 +16,8 @@ from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics
 from iot_platform.stream.validator import Validator
-from tests.support.processes import running
 from tests.support.readings import document, encoded
-from tests.support.topics import Kept, assert_ledger_is_whole, read_all, read_ledger, send
-from tests.support.waiting import eventually
+from tests.support.topics import read_all, read_ledger, send
 
 pytestmark = pytest.mark.kafka
 
@@ -39,19 +36,6 @@ def validate(settings: Settings, topology: Topology, slot: int = 0) -> Validator
 
 def record(value: bytes | None, key: bytes | None = b"sensor-1", **more: object) -> dict[str, object]:
     return {"value": value, "key": key, **more}
-
-
-def sensors(count: int) -> list[dict[str, object]]:
-    """`count` sound readings over 20 sensors."""
-    made = []
-    for number in range(count):
-        sensor = f"sensor-{number % 20}"
-        made.append(record(encoded(sensor_id=sensor, value=number % 80), sensor.encode()))
-    return made
-
-
-def values(records: list[Kept]) -> Counter[bytes | None]:
-    return Counter(kept.value for kept in records)
 
 
 def test_clean_records_keep_bytes_key_headers_time_stamp_and_partition(settings: Settings, topology: Topology) -> None:
@@ -150,38 +134,3 @@ def test_the_largest_raw_record_fits_into_the_dead_letters(settings: Settings, t
         for kept in read_all(settings, topology.dead_letters)
     }
     assert dead == {largest: Code.NOT_JSON, over: Code.TOO_LARGE}
-
-
-def test_v3_repeats_are_caught_while_partitions_move_from_one_validator_to_two_and_back(
-    settings: Settings, topology: Topology, tmp_path: Path
-) -> None:
-    batches = [sensors(200) for _ in range(3)]
-    log = tmp_path / "validators.log"
-
-    def covered() -> int:
-        return sum(entry.covered for entry in read_ledger(settings, topology.stream))
-
-    def send_and_wait(records: list[dict[str, object]], total: int) -> None:
-        send(settings, topology.raw, records)
-        eventually(lambda: covered() == total, 60, f"{total} offsets in the ledger ({log.read_text()[-2000:]})")
-
-    arguments = ("validate", "--stream", topology.stream, "--slot")
-    with running(settings, *arguments, "0", log=log):
-        send_and_wait(batches[0], 200)
-        with running(settings, *arguments, "1", log=log) as second:
-            eventually(lambda: "restored" in _log_of(log, second.pid), 60, "the second validator's share")
-            send_and_wait(batches[0] + batches[1], 600)
-            second.terminate()
-            assert second.wait(30) == 0
-        send_and_wait(batches[0] + batches[1] + batches[2], 1200)
-    expected = Counter(item["value"] for batch in batches for item in batch)
-    assert values(read_all(settings, topology.validated)) == expected
-    entries = read_ledger(settings, topology.stream)
-    assert sum(entry.duplicates for entry in entries) == 600
-    assert {entry.slot for entry in entries} == {0, 1}
-    assert_ledger_is_whole(entries, read_all(settings, topology.raw))
-
-
-def _log_of(log: Path, _pid: int) -> str:
-    """What has been logged since the first validator had its partitions."""
-    return log.read_text().split("restored", 3)[-1] if log.read_text().count("restored") >= 3 else ""
