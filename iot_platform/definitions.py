@@ -16,6 +16,13 @@ from iot_platform.orchestration.automation import (
     upkeep_schedule,
 )
 from iot_platform.orchestration.checks import checks
+from iot_platform.orchestration.reporting import (
+    daily_job,
+    daily_partitions,
+    report_asset,
+    report_schedules,
+    weekly_report,
+)
 from iot_platform.orchestration.streams.keeper import keep_streams_running
 from iot_platform.orchestration.streams.ops import producer, validator
 from iot_platform.orchestration.watching import watch_sensor
@@ -28,7 +35,10 @@ from iot_platform.warehouse.schema import described_tables
 def defs() -> dg.Definitions:
     """Everything in the UI; the streams and their intervals are those of the settings as they are now."""
     settings, columns = load_settings(), described_tables()
-    partitions, cycle = hourly_partitions(first_hour(settings)), cycle_job()
+    since = first_hour(settings)
+    partitions, cycle = hourly_partitions(since), cycle_job()
+    report = report_asset(daily_partitions(since))
+    daily = daily_job(report)
     return dg.Definitions(
         assets=[
             *topic_specs(settings),
@@ -36,14 +46,15 @@ def defs() -> dg.Definitions:
             *mart_assets(partitions, columns),
             *accounting_assets(settings, columns),
             readers_copy,
+            report,
         ],
         asset_checks=[checks],
-        jobs=[validator, producer, cycle, upkeep],
+        jobs=[validator, producer, cycle, upkeep, daily, weekly_report],
         sensors=[
             keep_streams_running,
             keep_loading(cycle, settings.dagster.load_interval_seconds),
             watch_sensor(settings),
         ],
-        schedules=[upkeep_schedule],
+        schedules=[upkeep_schedule, *report_schedules(settings, daily)],
         executor=dg.in_process_executor,  # steps of one run share the warehouse, which one process may open
     )

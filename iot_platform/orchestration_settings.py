@@ -1,12 +1,13 @@
-"""The settings of what stands above the streams: Dagster, the checks of the data, alerts."""
+"""The settings of what stands above the streams: Dagster, the checks of the data, reports, alerts."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from iot_platform.stream_settings import Port
+from iot_platform.stream_settings import CanBeNone, Port
 from iot_platform.stream_settings import Section as _Section
 
 
@@ -25,6 +26,16 @@ class DagsterSettings(_Section):
 
 class QualitySettings(_Section):
     levels: Path | None = Field(None, description="levels of the checks (TOML); the built-in file where none is named")
+
+
+class ReportSettings(_Section):
+    """The quality report that is made by itself: daily, and weekly on one of the days."""
+
+    at: str = Field("06:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="when, in UTC")
+    weekly_on: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "mon"
+    retention_days: Annotated[int | None, CanBeNone] = Field(
+        90, ge=1, description='reports written longer ago are removed; "none" = kept'
+    )
 
 
 class AlertSettings(_Section):

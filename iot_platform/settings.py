@@ -27,7 +27,7 @@ from pydantic_settings import (
 
 from iot_platform.errors import SettingsError
 from iot_platform.kafka_settings import KafkaSettings
-from iot_platform.orchestration_settings import AlertSettings, DagsterSettings, QualitySettings
+from iot_platform.orchestration_settings import AlertSettings, DagsterSettings, QualitySettings, ReportSettings
 from iot_platform.setting_names import (
     CONFIG_VARIABLE,
     ENV_DELIMITER,
@@ -60,6 +60,7 @@ __all__ = [
     "KafkaSettings",
     "ProducerSettings",
     "QualitySettings",
+    "ReportSettings",
     "RetentionSettings",
     "Settings",
     "StreamSettings",
@@ -149,6 +150,7 @@ class Settings(BaseSettings):
     warehouse: WarehouseSettings = WarehouseSettings()
     dagster: DagsterSettings = DagsterSettings()
     quality: QualitySettings = QualitySettings()
+    report: ReportSettings = ReportSettings()
     alerts: AlertSettings = AlertSettings()
     faultpoint: str = Field("", description="for tests: see faultpoints.py")
 
@@ -206,6 +208,10 @@ class Settings(BaseSettings):
     @property
     def published_dir(self) -> Path:
         return self.state_dir / "published"
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.state_dir / "reports"
 
     @property
     def heartbeat_dir(self) -> Path:

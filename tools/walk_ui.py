@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from iot_platform.orchestration.automation import REPORT
 from iot_platform.quality.checks import CHECKS
 from iot_platform.supervision.dagster_home import ui_url
 from tests.support.dagster_ui import Ui
@@ -78,6 +79,7 @@ def walk(made: Installation, ui: Ui, opened: Browser) -> None:
     """Every page, then a person's Terminate and what it leads to."""
     for page in (pages.lineage, pages.launchpad, pages.automation, pages.check, pages.asset_with_plots):
         _told(page.__name__.replace("_", " "), lambda page=page: page(opened))
+    _told("the quality report", lambda: pages.report(opened, _report(made)))
     run = ui.running(VALIDATOR)
     assert run is not None, f"{VALIDATOR} does not run"
     _told("the run of a stream", lambda: pages.stream_run(opened, run.run_id))
@@ -100,11 +102,19 @@ def _wait_until_filled(ui: Ui) -> None:
     def missing() -> list[str]:
         assets = ui.assets()
         judged = {name for asset in assets.values() for name, verdict in asset["checks"].items() if verdict}
-        empty = [name for name, asset in assets.items() if asset["materializable"] and not asset["materialized"]]
+        filled = {name for name, asset in assets.items() if asset["materialized"] or not asset["materializable"]}
+        empty = assets.keys() - filled - {REPORT}
         return [*empty, *(CHECKS.keys() - judged)]
 
     eventually(lambda: missing() == [], _FILLED_SECONDS, "every asset materialized and every check judged")
     eventually(lambda: _points(ui) >= _POINTS, _FILLED_SECONDS, f"{_POINTS} points in a plot")
+
+
+def _report(made: Installation) -> Path:
+    """The page of today; the fleet's troublemakers are in it."""
+    page = made.directory / "report.html"
+    made.run("report", "--day", "today", "--out", str(page), expect=1)
+    return page
 
 
 def _points(ui: Ui) -> int:

@@ -21,6 +21,7 @@ from iot_platform.cli import (
     installation,
     maintenance,
     orchestration,
+    report,
     spool,
     streams,
 )
@@ -44,6 +45,7 @@ inspection.register(app)
 health.register(app)
 spool.register(app)
 alerts.register(app)
+report.register(app)
 maintenance.register(app)
 drills.register(app)
 

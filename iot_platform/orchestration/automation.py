@@ -16,6 +16,8 @@ from iot_platform.supervision.slots import Draining, read_desired
 from iot_platform.supervision.status import read_json
 
 CYCLE = "load_and_refresh"
+REPORT = "quality_report"
+"""Made once a day, not in each cycle."""
 _LOOK_SECONDS = 10
 _FIRST_LOADS_SECONDS = 15.0
 """Until there is a first reading, a load is tried this often: a newcomer is waiting."""
@@ -33,7 +35,7 @@ def cycle_job() -> UnresolvedAssetJobDefinition:
     """Load, build the marts, judge the checks, renew the readers' copy: one run, one process."""
     return dg.define_asset_job(
         CYCLE,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(REPORT),
         executor_def=dg.in_process_executor,
         description="Loads what Kafka holds, builds the marts that it touched, judges the checks and renews the copy "
         "for readers. The sensor `keep_loading` starts it; launch it for one hour to build that hour again.",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -31,7 +31,7 @@ from iot_platform.watch.alerts.shown import notice_row
 from iot_platform.watch.alerts.signals import Signal
 from iot_platform.watch.alerts.texts import Message, message_of, subject_of, trial
 
-__all__ = ["Delivered", "Evaluation", "Signal", "evaluate", "recent", "try_channels"]
+__all__ = ["Delivered", "Evaluation", "Signal", "evaluate", "fired_between", "recent", "try_channels"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,14 @@ def recent(settings: Settings, limit: int = 50) -> list[dict[str, Any]]:
         return []
     with open_alert_book(settings) as book:
         return [notice_row(row) for row in book.recent_notices(limit)]
+
+
+def fired_between(settings: Settings, start: datetime, end: datetime) -> list[Row]:
+    """Incidents that fired, or still did, from `start` to before `end`. Empty before the first evaluation."""
+    if not settings.alert_book_path.exists():
+        return []
+    with open_alert_book(settings) as book:
+        return book.fired_between(start, end)
 
 
 def try_channels(settings: Settings, clock: Clock) -> list[dict[str, Any]]:

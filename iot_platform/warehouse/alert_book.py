@@ -93,6 +93,10 @@ class AlertBook:
         """The newest first: notice_id, event, told_at, subject, incident (JSON), deliveries (list of structs)."""
         return self._rows(_RECENT, [limit])
 
+    def fired_between(self, start: datetime, end: datetime) -> list[Row]:
+        """Incidents that fired before `end` and were not resolved before `start`, the first to fire first."""
+        return self._rows(_FIRED, {"start": start, "end": end})
+
     def _remove_open(self, rule: str, subject: str) -> None:
         self._connection.execute(
             "DELETE FROM incidents WHERE rule = ? AND subject = ? AND resolved_at IS NULL", [rule, subject]
@@ -209,6 +213,13 @@ _REMOVE_OLD = (
     "DELETE FROM notices WHERE told_at < ?",
     "DELETE FROM deliveries WHERE notice_id NOT IN (SELECT notice_id FROM notices)",
 )
+
+_FIRED = """
+SELECT rule, subject, level, title, text, what_to_do, fired_at, resolved_at, reminders
+FROM incidents
+WHERE fired_at < $end AND (resolved_at IS NULL OR resolved_at >= $start)
+ORDER BY fired_at, rule, subject
+"""
 
 _RECENT = """
 SELECT notice_id, event, told_at, subject, incident::VARCHAR AS incident,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,18 +28,29 @@ def ask(path: Path, sql: str, limit: int, named: Mapping[str, Any] | None = None
     Raises UsageError with DuckDB's words when the SQL does not hold, UnavailableError when the file cannot be read.
     """
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with opened(path) as connection:
             connection.execute(sql, dict(named) if named else None)
             columns = [str(column[0]) for column in connection.description or ()]
             rows = connection.fetchmany(limit + 1)
-    except duckdb.IOException as error:
-        raise UnavailableError(
-            f"The reader's copy {path} cannot be read: {error}",
-            next_step="Ask again; if it stays so, remove its directory: the loader writes it anew.",
-        ) from error
     except duckdb.Error as error:
         raise UsageError(
             f"DuckDB does not take this: {error}", next_step='`iot-platform query "SHOW TABLES"` lists the tables.'
         ) from error
     return Answer(columns, rows[:limit], truncated=len(rows) > limit)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The file as it is now, for several questions that must fit together: what replaces it meanwhile is not seen.
+
+    Raises UnavailableError when the file, or one that its views read, cannot be read.
+    """
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+    except duckdb.IOException as error:
+        raise UnavailableError(
+            f"The reader's copy {path} cannot be read: {error}",
+            next_step="Ask again; if it stays so, remove its directory: the loader writes it anew.",
+        ) from error

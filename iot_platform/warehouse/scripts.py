@@ -31,5 +31,10 @@ def checks() -> dict[str, str]:
     return _by_name("checks")
 
 
+def report() -> dict[str, str]:
+    """Name -> SELECT of what the quality report says."""
+    return _by_name("report")
+
+
 def _by_name(folder: str) -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL_DIRECTORY / folder).glob("*.sql"))}

@@ -15,7 +15,7 @@ from dagster._core.workspace.load import location_origins_from_yaml_paths
 
 from iot_platform.definitions import defs
 from iot_platform.orchestration.assets.shown import OWNER, Group
-from iot_platform.orchestration.automation import CYCLE
+from iot_platform.orchestration.automation import CYCLE, REPORT
 from iot_platform.quality.checks import CHECKS
 from iot_platform.quality.tables import MARTS
 from iot_platform.settings import Settings
@@ -47,7 +47,9 @@ def specs_of(repository: dg.RepositoryDefinition) -> dict[str, dg.AssetSpec]:
 def test_they_load_as_the_settings_come(repository: dg.RepositoryDefinition) -> None:
     assert {job.name for job in repository.get_all_jobs()} >= {"validator", "producer", "upkeep", CYCLE}
     assert {sensor.name for sensor in repository.sensor_defs} == {"keep_streams_running", "keep_loading", "watch"}
-    assert [schedule.name for schedule in repository.schedule_defs] == ["upkeep_schedule"]
+    assert {schedule.name for schedule in repository.schedule_defs} == {
+        "upkeep_schedule", "daily_report_schedule", "weekly_report_schedule"
+    }  # fmt: skip
 
 
 def test_they_load_with_three_streams_and_no_fleet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -100,7 +102,8 @@ def test_every_check_belongs_to_the_asset_of_its_table(repository: dg.Repository
 def test_the_lineage_leads_from_the_fleet_to_the_copy_for_readers(repository: dg.RepositoryDefinition) -> None:
     specs = specs_of(repository)
     upstream = {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in specs.items()}
-    assert reach(upstream.__getitem__, "readers_copy") == specs.keys() - {"readers_copy"}, "nothing stands apart"
+    assert reach(upstream.__getitem__, REPORT) == specs.keys() - {REPORT}, "nothing stands apart"
+    assert upstream[REPORT] == {"readers_copy"}
     assert not upstream["iot_data_producers"]
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tools.walk.browser import Browser
 
 _GRAPH_HEIGHT = 1250
 _RUN_HEIGHT = 620
 _NODES = ("readings", "dlq_summary", "sensor_quality", "ledger_audit", "lag_snapshots", "readers_copy")
-_AUTOMATION = ("keep_loading", "keep_streams_running", "watch", "upkeep_schedule")
+_AUTOMATION = (
+    "keep_loading", "keep_streams_running", "watch",
+    "upkeep_schedule", "daily_report_schedule", "weekly_report_schedule",
+)  # fmt: skip
 
 
 def lineage(browser: Browser) -> None:
@@ -62,6 +67,13 @@ def automation(browser: Browser) -> None:
     switched_on = browser.page.locator("input[type=checkbox]:checked")
     browser.see_all(switched_on, len(_AUTOMATION), f"{len(_AUTOMATION)} automations switched on")
     browser.picture("automation")
+
+
+def report(browser: Browser, page: Path) -> None:
+    """The quality report, as a file of its own: the verdict first."""
+    browser.page.goto(page.as_uri())
+    browser.see("Data quality", "troublemakers", "What to do", "What changed", "Worst sensors")
+    browser.picture("report")
 
 
 def stream_run(browser: Browser, run_id: str) -> None:

@@ -1,0 +1,143 @@
+"""The quality report under Dagster: an asset by day, schedules for each day and each week."""
+
+# No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from iot_platform.clock import SystemClock
+from iot_platform.orchestration.assets.shown import OWNER, Group, figures
+from iot_platform.orchestration.automation import REPORT
+from iot_platform.orchestration.failing import failing
+from iot_platform.settings import Settings, load_settings
+
+DAILY, WEEKLY = "daily_report", "weekly_report"
+SEND_TAG = "iot/send"
+"""On runs of a schedule: they send the summary too. A person who builds a day again sends nothing."""
+
+_DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 0}  # as cron counts
+
+
+def daily_partitions(first_hour: datetime) -> dg.DailyPartitionsDefinition:
+    """From the installation's first day to the current one, in UTC."""
+    start = first_hour.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return dg.DailyPartitionsDefinition(start_date=start, timezone="UTC", end_offset=1)
+
+
+def report_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
+    """A day's report, which a person can make again."""
+
+    @dg.asset(
+        name=REPORT,
+        partitions_def=partitions,
+        deps=["readers_copy"],
+        group_name=Group.READERS,
+        kinds={"html"},
+        owners=[OWNER],
+        description="The quality report of a day: is the data good, what is wrong, since when, where, and what to do. "
+        "One HTML page in the archive (reports/ in the state directory), and its summary here. Materialize a day to "
+        "make it again; `iot-platform report` does the same.",
+    )
+    def quality_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        """Ask the readers' copy, judge, write the page."""
+        return dg.MaterializeResult(metadata=_report(context, date.fromisoformat(context.partition_key), week=False))
+
+    return quality_report
+
+
+class WeekConfig(dg.Config):
+    """`last_day` (2026-07-05) ends the seven days; empty: yesterday."""
+
+    last_day: str = ""
+
+
+@dg.op
+def report_of_a_week(context: dg.OpExecutionContext, config: WeekConfig) -> None:
+    """The report of seven days."""
+    last_day = date.fromisoformat(config.last_day) if config.last_day else _yesterday(SystemClock().now())
+    context.add_output_metadata(_report(context, last_day, week=True))
+
+
+@dg.job(
+    name=WEEKLY,
+    executor_def=dg.in_process_executor,
+    description="Writes the quality report of the seven days up to yesterday, or to last_day. Its schedule also sends "
+    "the summary to alerts.channels; with the tag iot/send: true so does a run of yours.",
+)
+def weekly_report() -> None:
+    report_of_a_week()
+
+
+def daily_job(asset: dg.AssetsDefinition) -> UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        DAILY,
+        selection=[asset],
+        executor_def=dg.in_process_executor,
+        description="Writes the quality report of a day. Its schedule does so for the day before and sends the summary "
+        "to alerts.channels; with the tag iot/send: true so does a run of yours.",
+    )
+
+
+def report_schedules(settings: Settings, daily: UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefinition]:
+    """Daily, and weekly on one of the days, at `report.at` (UTC)."""
+    hour, minute = settings.report.at.split(":")
+    at, tags = f"{int(minute)} {int(hour)} * *", {SEND_TAG: "true"}
+    running = dg.DefaultScheduleStatus.RUNNING
+
+    @dg.schedule(
+        name="daily_report_schedule", job=daily, cron_schedule=f"{at} *", default_status=running,
+        description="The report of the day before, at IOT_REPORT__AT (UTC); sends the summary to alerts.channels.",
+    )  # fmt: skip
+    def each_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(partition_key=str(_yesterday(context.scheduled_execution_time)), tags=tags)
+
+    @dg.schedule(
+        name="weekly_report_schedule", job=weekly_report,
+        cron_schedule=f"{at} {_DAYS[settings.report.weekly_on]}", default_status=running,
+        description="The report of the seven days before, on IOT_REPORT__WEEKLY_ON; sends the summary too.",
+    )  # fmt: skip
+    def each_week(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        last_day = str(_yesterday(context.scheduled_execution_time))
+        config = dg.RunConfig(ops={"report_of_a_week": WeekConfig(last_day=last_day)})
+        return dg.RunRequest(run_config=config, tags=tags)
+
+    return [each_day, each_week]
+
+
+def _yesterday(now: datetime) -> date:
+    return now.astimezone(UTC).date() - timedelta(days=1)
+
+
+def _report(context: Any, last_day: date, *, week: bool) -> dict[str, Any]:
+    """Write it, send it where the run is to, and what of it the UI shows."""
+    from iot_platform.report.make import make_report, send_report  # noqa: PLC0415 - DuckDB takes a moment of every load
+    from iot_platform.report.period import chosen  # noqa: PLC0415
+
+    settings, clock = load_settings(), SystemClock()
+    with failing():
+        made = make_report(settings, clock, chosen(str(last_day), week=week, now=clock.now()))
+    context.log.info(f"{made.verdict.word}: {made.verdict.sentence}")
+    shown: dict[str, Any] = {
+        "report": dg.MetadataValue.path(str(made.html)),
+        "summary": dg.MetadataValue.md(made.summary),
+        "findings": len(made.verdict.findings),
+        "silent sensors": made.figures.silent_total,
+    }
+    totals = made.figures.all_streams
+    if totals is not None:
+        shown |= figures({"score": totals.score, "records": totals.records, "dead share": totals.share_dead})
+    if context.run.tags.get(SEND_TAG) == "true":
+        outcomes = send_report(settings, made)
+        for channel, outcome in outcomes.items():
+            context.log.info(f"{channel} took it." if outcome.sent else f"Not sent: {outcome.detail}")
+        shown["sent"] = _sentence(outcomes)
+    return shown
+
+
+def _sentence(outcomes: Any) -> str:
+    if not outcomes:
+        return "to nobody: no channel is configured (alerts.channels)"
+    return "; ".join(f"{channel}: {'taken' if one.sent else one.detail}" for channel, one in outcomes.items())

@@ -1,0 +1,111 @@
+"""The report under Dagster: a day made again by hand, and what the schedules ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from iot_platform.clock import SystemClock
+from iot_platform.orchestration.reporting import (
+    SEND_TAG,
+    daily_job,
+    daily_partitions,
+    report_asset,
+    report_schedules,
+    weekly_report,
+)
+from iot_platform.settings import Settings, load_settings
+from iot_platform.warehouse.connection import open_warehouse
+from tests.orchestration.here import installed
+from tests.quality.rows import load, reading
+from tests.report.morning import publish
+from tests.support.receiver import Receiver, receiving
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+@pytest.fixture
+def yesterday() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+@pytest.fixture
+def filled(here: Settings, yesterday: datetime) -> Settings:
+    with open_warehouse(here) as connection:
+        load(connection, [reading(yesterday + timedelta(hours=3), f"s-{n}") for n in range(4)], at=yesterday)
+    publish(here, SystemClock().now())
+    return here
+
+
+def test_a_day_is_made_again_and_shows_its_summary_and_where_the_page_is(filled: Settings, yesterday: datetime) -> None:
+    asset = report_asset(daily_partitions(yesterday))
+    result = dg.materialize([asset], partition_key=str(yesterday.date()))
+    (made,) = result.asset_materializations_for_node("quality_report")
+    assert made.partition == str(yesterday.date())
+    page = made.metadata["report"].value
+    assert Path(str(page)) == filled.reports_dir / f"{yesterday.date()}.html"
+    assert "The data is good: 4 records of 4 sensors" in str(made.metadata["summary"].value)
+    assert (made.metadata["score"].value, made.metadata["records"].value) == (100.0, 4)
+    assert "sent" not in made.metadata
+
+
+def test_a_run_of_the_schedule_sends_the_summary(
+    filled: Settings, yesterday: datetime, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IOT_ALERTS__CHANNELS", f'["{receiver.url().get_secret_value()}"]')
+    asset = report_asset(daily_partitions(yesterday))
+    result = dg.materialize([asset], partition_key=str(yesterday.date()), tags={SEND_TAG: "true"})
+    (made,) = result.asset_materializations_for_node("quality_report")
+    assert made.metadata["sent"].value == "Channel 1 (json): taken"
+    (subject,) = receiver.subjects
+    assert subject.startswith("[Good] data quality, ")
+
+
+def test_a_week_is_made_by_a_job_and_without_a_channel_it_says_so(filled: Settings, yesterday: datetime) -> None:
+    result = weekly_report.execute_in_process(tags={SEND_TAG: "true"})
+    assert result.success
+    assert (filled.reports_dir / f"week-{yesterday.date()}.html").exists()
+
+
+def test_a_failure_tells_the_next_step(here: Settings, yesterday: datetime) -> None:
+    with pytest.raises(dg.Failure, match="There is no reader's copy"):
+        dg.materialize([report_asset(daily_partitions(yesterday))], partition_key=str(yesterday.date()))
+
+
+def test_the_schedules_ask_for_the_days_that_are_over_at_the_time_of_the_setting(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = installed(monkeypatch, tmp_path, IOT_REPORT__AT="05:30", IOT_REPORT__WEEKLY_ON="sun")
+    asset = report_asset(daily_partitions(datetime(2026, 7, 1, 13, tzinfo=UTC)))
+    job = daily_job(asset)
+    daily, weekly = report_schedules(settings, job)
+    assert (daily.cron_schedule, weekly.cron_schedule) == ("30 5 * * *", "30 5 * * 0")
+    at = datetime(2026, 7, 5, 5, 30, tzinfo=UTC)
+    repository = dg.Definitions(assets=[asset], jobs=[job], schedules=[daily]).get_repository_def()
+    context = dg.build_schedule_context(scheduled_execution_time=at, repository_def=repository)
+    (asked,) = daily.evaluate_tick(context).run_requests or []
+    assert (asked.partition_key, asked.tags[SEND_TAG]) == ("2026-07-04", "true")
+    (asked,) = weekly.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=at)).run_requests or []
+    assert asked.run_config["ops"]["report_of_a_week"]["config"] == {"last_day": "2026-07-04"}
+    assert asked.tags[SEND_TAG] == "true"
+
+
+def test_the_days_begin_with_the_installations_first_and_end_with_today() -> None:
+    first = datetime(2026, 7, 1, 13, tzinfo=UTC)
+    keys = daily_partitions(first).get_partition_keys(current_time=first + timedelta(days=2))
+    assert keys == ["2026-07-01", "2026-07-02", "2026-07-03"]
+
+
+@pytest.mark.parametrize("value", ["24:00", "6:00", "06:60", "noon"])
+def test_a_time_of_day_that_is_none_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IOT_REPORT__AT", value)
+    with pytest.raises(Exception, match="IOT_REPORT__AT"):
+        load_settings()
