@@ -17,8 +17,12 @@ from iot_platform.settings import BUILT_IN_STREAMS, Settings
 def environment(settings: Settings, **more: str) -> dict[str, str]:
     """What a child process needs to have the same settings."""
     streams = {
-        f"IOT_STREAMS__{name.upper()}__VALIDATORS": str(options.validators)
+        f"IOT_STREAMS__{name.upper()}__{option.upper()}": "none" if value is None else str(value)
         for name, options in settings.streams.items()
+        for option, value in {
+            "validators": 1,
+            **options.model_dump(exclude_defaults=True, exclude={"retention"}),
+        }.items()
     }
     absent = {f"IOT_STREAMS__{name.upper()}": "none" for name in BUILT_IN_STREAMS.keys() - settings.streams.keys()}
     return {
