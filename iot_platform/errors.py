@@ -8,7 +8,8 @@
     │   ├── WarehouseBusyError    another process holds the DuckDB file
     │   ├── PortTakenError        a port we were told to use is in use
     │   ├── DownloadError         something could not be fetched
-    │   └── AlreadyRunningError   a second start of what runs once
+    │   ├── AlreadyRunningError   a second start of what runs once
+    │   └── PausedError           the stream is paused: it goes on when somebody resumes it
     └── IntegrityError            data is not as the promise says; never retried, never skipped (exit code 1)
         ├── OffsetsLostError      offsets that we must read are gone, or were never there
         ├── ChangelogTooShortError the ledger does not reach back over the deduplication window
@@ -63,6 +64,10 @@ class DownloadError(UnavailableError):
 
 
 class AlreadyRunningError(UnavailableError):
+    pass
+
+
+class PausedError(UnavailableError):
     pass
 
 

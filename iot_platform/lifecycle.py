@@ -113,6 +113,11 @@ class Limit:
         self.done += records
 
     @property
+    def is_by_work(self) -> bool:
+        """Whether the run ends by what it does, not by time alone: then it must not wait for others."""
+        return self._bounds.until_caught_up or self._bounds.count is not None
+
+    @property
     def until_caught_up(self) -> bool:
         return self._bounds.until_caught_up
 

@@ -112,6 +112,11 @@ class ValidatorSettings(_Section):
     linger_seconds: float = Field(0.01, ge=0, description="wait for company after the first record")
     transaction_timeout_seconds: float = Field(15, ge=1)
     session_timeout_seconds: float = Field(6, ge=6)
+    overflow_share: Annotated[float | None, CanBeNone] = Field(
+        0.95, ge=0, le=1, description='share of dead records at which a stream pauses; 0 or "none" = never'
+    )
+    overflow_records: int = Field(2_000, ge=1, description="… of the newest records, at least so many")
+    overflow_seconds: float = Field(30, ge=0, description="… that span at least so much of the stream's time")
 
 
 class HealthSettings(_Section):

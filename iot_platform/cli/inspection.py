@@ -104,18 +104,26 @@ def _cell(cell: Any) -> Any:
 def lag(as_json: JsonOption = False) -> None:
     """How far each consumer group is behind, in messages and in seconds, by partition."""
     from iot_platform.stream.offsets import group_lag  # noqa: PLC0415
+    from iot_platform.supervision.paused import left_seconds, pause_document  # noqa: PLC0415
 
     settings = prepared_settings()
     clients, clock = Clients(settings), SystemClock()
-    groups = [group for stream in settings.streams for group in group_lag(clients, stream, clock)]
+    by_stream = {stream: group_lag(clients, stream, clock) for stream in settings.streams}
+    groups = [
+        (stream, group, left_seconds(settings, stream, group)) for stream in by_stream for group in by_stream[stream]
+    ]
+    left_of = {stream: left for stream, _, left in groups if left is not None}
+    paused = {stream: pause_document(settings, stream, clock, left_of.get(stream)) for stream in by_stream}
     if as_json:
         print_json(
             {
+                "paused": {stream: pause for stream, pause in paused.items() if pause},
                 "groups": [
                     {
                         "group": group.group,
                         "messages": group.messages,
                         "seconds": group.seconds,
+                        "retention_left_seconds": left,
                         "partitions": [
                             {
                                 "topic": part.topic,
@@ -129,18 +137,21 @@ def lag(as_json: JsonOption = False) -> None:
                             for part in group.partitions
                         ],
                     }
-                    for group in groups
-                ]
+                    for _, group, left in groups
+                ],
             }
         )
         return
     columns = ["topic", "partition", "committed", "end", "messages", "seconds"]
-    for group in groups:
+    for _, group, _ in groups:
         rows = [
             [part.topic, part.partition, part.committed, part.end, part.messages, part.seconds]
             for part in group.partitions
         ]
         out.print(table(f"Lag of {group.group}", columns, rows, whole=["topic"]))
+    for pause in paused.values():
+        if pause:
+            err.print(pause["text"], soft_wrap=True)
 
 
 @topics.command("list")

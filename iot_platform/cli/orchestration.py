@@ -11,6 +11,7 @@ from iot_platform.cli.common import JsonOption, err, out, prepared_settings, pri
 from iot_platform.clock import SystemClock
 from iot_platform.errors import UsageError
 from iot_platform.settings import Settings
+from iot_platform.stream import pauses
 from iot_platform.supervision.dagster_home import DagsterProcess, exec_foreground
 from iot_platform.supervision.orchestrated import running_slots
 from iot_platform.supervision.slots import Desired, Draining, all_slots, change_desired, find_slot, read_desired
@@ -81,3 +82,26 @@ def streams_start(name: NameArgument) -> None:
     slot = find_slot(settings, name)
     change_desired(settings, partial(Desired.release, slot=slot, now=SystemClock().now()))
     err.print(f"{name} starts within half a minute, while the platform is up.", soft_wrap=True)
+
+
+StreamArgument = Annotated[str, typer.Argument(help="The stream's name, such as iot_data.")]
+
+
+@streams.command("pause")
+def streams_pause(stream: StreamArgument) -> None:
+    """Let a stream's validators stand still until it is resumed. Raw readings wait in Kafka."""
+    settings, clock = prepared_settings(), SystemClock()
+    settings.stream(stream)
+    pause = pauses.Pause(clock.now().isoformat(), "by `iot-platform streams pause`")
+    held = pauses.pause(settings, stream, pause)
+    err.print(pauses.told(stream, held, None), soft_wrap=True)
+
+
+@streams.command("resume")
+def streams_resume(stream: StreamArgument) -> None:
+    """Let a paused stream go on. The overflow guard lets all through until the share of dead records is low again."""
+    settings = prepared_settings()
+    settings.stream(stream)
+    there = pauses.resume(settings, stream, SystemClock().now())
+    told = f"Stream {stream} goes on within a second." if there else f"Stream {stream} was not paused."
+    err.print(told, soft_wrap=True)

@@ -20,6 +20,7 @@ from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import GroupFigures, group_lag
 from iot_platform.stream.preflight import wait_for_kafka
 from iot_platform.supervision.brokers import BrokerFacts, broker_facts, can_serve, down_sentence
+from iot_platform.supervision.paused import left_seconds, pause_document
 from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, read_desired
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.watch.alerts import signals as names
@@ -54,6 +55,7 @@ def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> O
         *_brokers(brokers, now),
         *[lag_signal(group.group, group.seconds, now) for group in groups],
         *_slots(instance, settings, desired, now),
+        *_paused(settings, groups, clock),
         *_disk(settings, now),
         *_locked(settings, beats, now),
         *_full_spools(beats, now),
@@ -103,6 +105,14 @@ def _down(instance: dg.DagsterInstance, settings: Settings, slot: Slot, now: dat
     return Signal("stream", names.STREAM_NOT_RUNNING, slot.name, "error", text, now)
 
 
+def _paused(settings: Settings, groups: list[GroupFigures], clock: Clock) -> Iterator[Signal]:
+    for stream in settings.streams:
+        left = [seconds for group in groups if (seconds := left_seconds(settings, stream, group)) is not None]
+        pause = pause_document(settings, stream, clock, min(left, default=None))
+        if pause is not None:
+            yield Signal("stream", names.STREAM_PAUSED, stream, "error", pause["text"], clock.now(), pause["share"])
+
+
 def _disk(settings: Settings, now: datetime) -> Iterator[Signal]:
     free = shutil.disk_usage(settings.state_dir).free
     if free < _LEAST_FREE_BYTES:
@@ -149,7 +159,10 @@ def _processes(settings: Settings, beats: Mapping[str, Any]) -> Iterator[tuple[s
         for role, shown in ((Role.VALIDATOR, _VALIDATOR), (Role.PRODUCER, _PRODUCER)):
             mine = [beats[slot.name] for slot in slots if (slot.role, slot.stream) == (role, stream)]
             if mine:
-                yield stream, role.value, {"running": float(len(mine)), **_summed(mine, shown)}
+                paused = (
+                    {"paused": float(sum("paused_since" in beat for beat in mine))} if role is Role.VALIDATOR else {}
+                )
+                yield stream, role.value, {"running": float(len(mine)), **paused, **_summed(mine, shown)}
 
 
 _VALIDATOR = ("valid", "dead", "duplicates", "aborts")

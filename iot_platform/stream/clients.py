@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 from iot_platform.errors import SettingsError
 from iot_platform.settings import Settings
 from iot_platform.stream.client_logs import client_logger
+from iot_platform.stream.connections import ConnectionWatch
 
 ADMIN_TIMEOUT_SECONDS = 15.0
 
@@ -63,18 +64,26 @@ class Clients:
         """Keep the reference until every future it gave has a result: a collected client never answers."""
         return AdminClient({**self._common}, logger=client_logger())
 
+    def watched_producer(self, extra: Mapping[str, Any]) -> tuple[Producer, ConnectionWatch]:
+        """A producer as `producer` makes, and what tells whether it lost a connection."""
+        watch = ConnectionWatch(client_logger())
+        return self._producer({**extra, "log_level": watch.LOG_LEVEL}, watch), watch
+
     def producer(self, extra: Mapping[str, Any] | None = None) -> Producer:
         """An idempotent producer (P1) that partitions as Kafka's Java client does (P5)."""
+        return self._producer(extra or {}, client_logger())
+
+    def _producer(self, extra: Mapping[str, Any], logger: Any) -> Producer:
         return Producer(
             {
                 **self._common,
-                **(extra or {}),
+                **extra,
                 "enable.idempotence": True,
                 "acks": "all",
                 "max.in.flight.requests.per.connection": 5,
                 "partitioner": "murmur2",
             },
-            logger=client_logger(),
+            logger=logger,
         )
 
     def consumer(self, group: str, extra: Mapping[str, Any] | None = None) -> Consumer:

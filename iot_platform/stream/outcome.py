@@ -43,6 +43,9 @@ class Outcome:
     by_reason: Counter[str] = field(default_factory=Counter)
     duplicates_by_sensor: Counter[str] = field(default_factory=Counter)
     stream_time_ms: int = 0
+    oldest_ms: int = 0
+    newest_ms: int = 0
+    """When its first and last records were accepted, capped as stream time is."""
 
     @property
     def duplicates(self) -> int:
@@ -110,6 +113,7 @@ class Sorter:
         outcome = Outcome(
             part.partition, next_offset, part.messages[-1].offset(), records=len(part.messages),
             stream_time_ms=max(window.stream_time_ms, min(max(part.accepted_at_ms), cap_ms)),
+            oldest_ms=min(*part.accepted_at_ms, cap_ms), newest_ms=min(max(part.accepted_at_ms), cap_ms),
         )  # fmt: skip
         carried = self._carried(part, judgement)
         good = [

@@ -17,15 +17,15 @@ from iot_platform.clock import Clock
 from iot_platform.contract import ledger
 from iot_platform.contract.judge import Judge
 from iot_platform.contract.topology import Topology
-from iot_platform.errors import IntegrityError, PlatformError
+from iot_platform.errors import IntegrityError, PausedError, PlatformError
 from iot_platform.faultpoints import faultpoint
 from iot_platform.lifecycle import Limit, Stop
 from iot_platform.settings import Settings
 from iot_platform.stream.batch import BadBatchError, Decider, spans_of
+from iot_platform.stream.brake import Brake
 from iot_platform.stream.changelog import Changelog, PartitionState
 from iot_platform.stream.client_options import consumer_options, producer_options
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.connections import ConnectionWatch
 from iot_platform.stream.dedup import memory_of
 from iot_platform.stream.intake import BatchPolicy, Intake
 from iot_platform.stream.outcome import Outcome, Sorter
@@ -45,6 +45,7 @@ class Lasting:
 
     totals: Totals
     hunt: PoisonHunt
+    brake: Brake
 
 
 class Session:
@@ -57,6 +58,8 @@ class Session:
         self._rule_version = judge.rule_version
         self._totals = lasting.totals
         self._hunt = lasting.hunt
+        self._brake = lasting.brake
+        self._holding = False
         self._clock = clock
         self._topology = Topology(stream)
         sorter = Sorter(self._topology, judge.rule_version, raw_max_bytes(settings.stream(stream)))
@@ -69,8 +72,7 @@ class Session:
         self._partitions: dict[int, PartitionState] = {}
         self._failure: Exception | None = None
         self._stop = Stop()
-        connections = ConnectionWatch()
-        producer = clients.producer({**producer_options(settings, stream, slot), "error_cb": connections})
+        producer, connections = clients.watched_producer(producer_options(settings, stream, slot))
         self._transactions = Transactions(producer, timeout_seconds, clock, connections)
         self._consumer = clients.consumer(self._topology.validator_group, consumer_options(settings))
         policy = BatchPolicy(settings.validator.batch_max, settings.validator.linger_seconds)
@@ -83,16 +85,18 @@ class Session:
         not as promised.
         """
         self._stop = stop
+        self._obey_brake(limit)  # who would not wait need not join the group
         self._transactions.start()
         self._consumer.subscribe(
             [self._topology.raw], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
         goal = self._end_offsets() if limit.until_caught_up else None
         while not (stop.requested or limit.reached):
+            self._obey_brake(limit)
             messages = self._take(limit.remaining)
             if messages:
                 limit.add(self._validate(messages))
-            elif goal is not None and self._reached(goal):
+            elif goal is not None and not self._holding and self._reached(goal):
                 return
             on_batch()
 
@@ -103,13 +107,27 @@ class Session:
     def facts(self) -> dict[str, Any]:
         """What `status` shows of this session."""
         windows = [state.window for state in self._partitions.values()]
-        return {"partitions": sorted(self._partitions), "dedup": memory_of(windows)}
+        return {"partitions": sorted(self._partitions), "dedup": memory_of(windows), **self._brake.facts()}
+
+    def _obey_brake(self, limit: Limit) -> None:
+        """A paused stream's validators stay in the group, and their partitions with them, but fetch nothing."""
+        if self._brake.is_on:
+            if limit.is_by_work:
+                raise PausedError(self._brake.facts()["problem"])
+            self._consumer.pause(self._consumer.assignment())  # those that came since the last time, too
+            self._holding = True
+        elif self._holding:
+            self._consumer.resume(self._consumer.assignment())
+            self._seek_back()
+            self._holding = False
 
     def _take(self, remaining: int | None) -> list[Any]:
         messages = self._intake.poll(remaining)
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+        if self._holding:  # of a partition that has just come; `_seek_back` reads it again
+            return []
         standing = {partition: state.next_offset for partition, state in self._partitions.items()}
         messages = self._intake.in_order(messages, standing)
         hunted = self._hunt.most([message.partition() for message in messages])
@@ -120,6 +138,9 @@ class Session:
         spans = spans_of(messages)
         try:
             outcomes = self._decider.decide(messages, self._partitions, self._hunt.convicted(spans))
+            if self._brake.holds(outcomes):
+                self._seek_back()
+                return 0
             self._transact(outcomes)
         except (BadBatchError, RefusedError) as error:
             self._refuse_to_go_round(spans, error)
@@ -130,6 +151,7 @@ class Session:
             self._undo(error, begun=True)
             return 0
         self._hunt.passed(spans)
+        self._brake.passed(outcomes)
         self._remember(outcomes)
         faultpoint("validator.after_apply")
         return len(messages)

@@ -57,10 +57,9 @@ class Transactions:
     """Runs transactions one after another under one transactional.id."""
 
     def __init__(self, producer: Producer, timeout_seconds: float, clock: Clock, connections: ConnectionWatch) -> None:
-        """`timeout_seconds` bounds each step, its retries included; `connections` is the producer's `error_cb`."""
+        """`timeout_seconds` bounds each step, its retries included; `connections` watches the producer."""
         self._producer = producer
         self._connections = connections
-        self._losses_at_begin = 0
         self._timeout_seconds = timeout_seconds
         self._clock = clock
         self._in_doubt = False
@@ -73,11 +72,11 @@ class Transactions:
         self._in_doubt = False  # each try of it has an epoch of its own
 
     def begin(self) -> None:
+        self._note_losses()
         if self._in_doubt:
             # The first of the two requests may still be under way, and would end or change the next transaction:
             # this client has no epoch of its own for each transaction (KIP-890 part 2).
             raise SessionLostError(f"a request of the last transaction may have been sent twice ({self._doubt})")
-        self._losses_at_begin = self._losses()
         faultpoint("validator.before_begin")
         self._step("begin_transaction", lambda _timeout: self._producer.begin_transaction())
         faultpoint("validator.after_begin")
@@ -121,7 +120,6 @@ class Transactions:
         )
         faultpoint("validator.after_send_offsets")
         self._step("commit_transaction", self._producer.commit_transaction)
-        self._note_losses()
         faultpoint("validator.after_commit")
 
     def close(self) -> None:
@@ -134,18 +132,14 @@ class Transactions:
 
     def abort(self) -> None:
         self._step("abort_transaction", self._producer.abort_transaction)
-        self._note_losses()
-
-    def _losses(self) -> int:
-        try:
-            self._producer.poll(0)  # callbacks are called in here
-        except KafkaException as error:
-            raise _meaning(error) from error
-        return self._connections.losses
 
     def _note_losses(self) -> None:
         """librdkafka repeats by itself what a lost connection may or may not have brought to Kafka."""
-        if self._losses() != self._losses_at_begin:
+        try:
+            self._producer.poll(0)  # what it logs is told in here
+        except KafkaException as error:
+            raise _meaning(error) from error
+        if self._connections.losses:
             self._in_doubt, self._doubt = True, self._connections.last
 
     def _step(self, name: str, call: Callable[[float], Any]) -> None:

@@ -17,6 +17,7 @@ from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError
 from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease
 from iot_platform.settings import Settings
+from iot_platform.stream.brake import Brake
 from iot_platform.stream.poison import PoisonHunt
 from iot_platform.stream.preflight import wait_for_stream
 from iot_platform.stream.session import Lasting, Session
@@ -74,7 +75,9 @@ class Validator:
         self._session_facts: dict[str, Any] = {}
         self.slot = slot
         self.totals = Totals()
-        self._lasting = Lasting(self.totals, PoisonHunt(settings.validator.batch_max))
+        self._lasting = Lasting(
+            self.totals, PoisonHunt(settings.validator.batch_max), Brake(settings, stream, slot, clock)
+        )
 
     def run(self, stop: Stop, limit: Limit, on_batch: Callable[[], None], policy: RestartPolicy | None = None) -> None:
         """Validate until stopped or `limit` is reached. Raises PlatformError where going on would break the promise."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from iot_platform.clock import Clock
+from iot_platform.contract.topology import Topology
 from iot_platform.errors import PlatformError
 from iot_platform.lifecycle import is_held
 from iot_platform.pipeline.firing import evaluated_at, firing_alerts
@@ -21,6 +22,7 @@ from iot_platform.stream.spool import SourceAccount, read_accounts_there_are
 from iot_platform.supervision.brokers import BrokerFacts, broker_facts, can_serve, down_sentence
 from iot_platform.supervision.dagster_home import ui_url
 from iot_platform.supervision.exits import failing
+from iot_platform.supervision.paused import left_seconds, pause_document
 from iot_platform.supervision.plan import plan
 from iot_platform.supervision.slots import Desired, Role, all_slots, read_desired
 from iot_platform.supervision.supervisor import Supervisor
@@ -40,18 +42,21 @@ def read_status(settings: Settings, clock: Clock) -> dict[str, Any]:
     brokers = broker_facts(settings)
     lag = _lag(settings, clock) if can_serve(brokers) else None  # who cannot serve would keep each question waiting
     accounts, unreadable = _accounts(settings)
+    streams = _streams(settings, lag, clock)
+    alerts = [*_alerts(settings, beats, lag is not None, clock), *_brokers_down(settings, brokers), *unreadable]
+    told = {alert["what"] for alert in alerts}
     return {
         "instance": settings.instance,
         "ui_url": ui_url(settings),
         "kafka": {"servers": settings.bootstrap_servers, "reachable": lag is not None, **_brokers(brokers)},
-        "streams": _streams(settings),
+        "streams": streams,
         "readings": totals.get("readings", 0),
         "dead_letters": totals.get("dead_letters", {"total": 0, "by_reason": {}}),
         "loaded_at": totals.get("at"),
         "lag": lag or {"messages": None, "seconds": None},
         "spool": _spool(accounts),
         "disk": {"state_bytes": directory_bytes(settings.state_dir)},
-        "alerts": [*_alerts(settings, beats, lag is not None, clock), *_brokers_down(settings, brokers), *unreadable],
+        "alerts": [*alerts, *(alert for alert in _paused(streams) if alert["what"] not in told)],
         "processes": _processes(settings),
         "heartbeats": beats,
     }
@@ -99,8 +104,9 @@ def directory_bytes(directory: Path) -> int:
     return total
 
 
-def _streams(settings: Settings) -> dict[str, dict[str, Any]]:
+def _streams(settings: Settings, lag: Mapping[str, Any] | None, clock: Clock) -> dict[str, dict[str, Any]]:
     """By stream, validators that should run and that do; `off`: what a person stopped, with the reason."""
+    groups = (lag or {}).get("groups", {})
     desired = read_desired(settings) if settings.dagster.enabled else Desired()
     slots = all_slots(settings, desired)
     running = [slot for slot in slots if is_held(slot.lease_path(settings))]
@@ -113,9 +119,18 @@ def _streams(settings: Settings) -> dict[str, dict[str, Any]]:
                 for slot in slots
                 if slot.stream == stream and slot.name in desired.held
             },
+            "paused": pause_document(
+                settings, stream, clock, groups.get(Topology(stream).validator_group, {}).get("retention_left_seconds")
+            ),
         }
         for stream in settings.streams
     }
+
+
+def _paused(streams: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
+    for state in streams.values():
+        if state["paused"]:
+            yield {"what": "stream_paused", "text": state["paused"]["text"]}
 
 
 def _processes(settings: Settings) -> list[dict[str, Any]]:
@@ -149,8 +164,12 @@ def _lag(settings: Settings, clock: Clock) -> dict[str, Any] | None:
         "messages": total_messages(validators),
         "seconds": round(seconds_behind(validators), 1),
         "groups": {
-            group.group: {"messages": group.messages, "seconds": round(group.seconds, 1)}
-            for groups in by_stream
+            group.group: {
+                "messages": group.messages,
+                "seconds": round(group.seconds, 1),
+                "retention_left_seconds": left_seconds(settings, stream, group),
+            }
+            for stream, groups in zip(settings.streams, by_stream, strict=True)
             for group in groups
         },
     }

@@ -76,11 +76,15 @@ def _streams(status: dict[str, Any], before: dict[str, Any] | None) -> Table:
             if (beat.get("role"), beat.get("stream")) == ("producer", stream)
         )
         made.add_row(
-            stream, f"{counts['running']} of {counts['desired']}", f"{sent:,}", f"{done['valid']:,}",
+            stream, _running(counts), f"{sent:,}", f"{done['valid']:,}",
             f"{done['dead']:,}", f"{done['duplicates']:,}", rate, _figure(group.get("messages")),
             _figure(group.get("seconds")),
         )  # fmt: skip
     return made
+
+
+def _running(counts: dict[str, Any]) -> str:
+    return "paused" if counts["paused"] else f"{counts['running']} of {counts['desired']}"
 
 
 def _warehouse(status: dict[str, Any]) -> Table:

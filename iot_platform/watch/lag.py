@@ -27,6 +27,17 @@ def lost_to_retention(partition: PartitionFigures) -> int:
     return 0 if partition.committed is None else max(0, partition.low - partition.committed)
 
 
+def seconds_until_retention(group: GroupFigures, kept_days: float) -> float | None:
+    """Until retention may take the oldest record the group has not read, at the earliest; None when none waits.
+
+    Kafka removes whole segments, and only once their newest record is too old: it may stay for longer.
+    """
+    waiting = [part for part in group.partitions if part.messages and part.oldest_at_ms is not None]
+    if not waiting:
+        return None
+    return max(0.0, min(kept_days * 86_400 - part.seconds for part in waiting))
+
+
 def beyond_end(partition: PartitionFigures) -> int:
     """Offsets the group claims beyond what was ever written: the topic was made anew, or the group moved by hand."""
     return 0 if partition.committed is None else max(0, partition.committed - partition.high)

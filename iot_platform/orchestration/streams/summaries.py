@@ -77,6 +77,8 @@ def _of_validator(before: Facts, after: Facts, seconds: float) -> str:
     )
     if aborts:
         text += f"; {aborts:,} transactions aborted and done again ({after.get('last_error')})"
+    if after.get("phase") == "paused":
+        text += f"; paused. {after['problem']} This run goes on and waits"
     partitions = after.get("partitions", [])
     return f"{text}; partitions {', '.join(map(str, partitions)) or 'none yet'}."
 

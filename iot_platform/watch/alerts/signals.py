@@ -17,6 +17,7 @@ LEVELS: tuple[Level, ...] = ("ok", "info", "warn", "error")  # from well to wors
 STREAM_NOT_RUNNING = "not_running"
 STREAM_FAILING = "failing"
 STREAM_STOPPED = "stopped_by_person"
+STREAM_PAUSED = "paused"
 LAG_SECONDS = "seconds_behind"
 KAFKA_UNREACHABLE = "kafka_unreachable"
 BROKER_DOWN = "broker_down"
