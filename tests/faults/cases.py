@@ -9,7 +9,7 @@ MEANINGS = {
     "F1": "the producer is killed before the spool's fsync returns",
     "F2": "the producer is killed when a batch is durable and not yet sent",
     "F3": "the producer is killed when Kafka has a batch and the spool does not know it",
-    "F4": "the last record of the spool is torn, at any byte",
+    "F4": "the last record of the spool is torn, at some hundred places",
     "F5": "a bit of the spool flips",
     "F6": "the disk is full while readings are spooled, and at the start; then it is freed",
     "F7": "Kafka is away ten times longer than an attempt may take",
