@@ -26,6 +26,7 @@ from iot_platform.orchestration.reporting import (
 from iot_platform.orchestration.streams.keeper import keep_streams_running
 from iot_platform.orchestration.streams.ops import producer, validator
 from iot_platform.orchestration.watching import watch_sensor
+from iot_platform.orchestration.workbench import WORKBENCH_JOBS
 from iot_platform.settings import load_settings
 from iot_platform.supervision.dagster_home import first_hour
 from iot_platform.warehouse.schema import described_tables
@@ -49,7 +50,7 @@ def defs() -> dg.Definitions:
             report,
         ],
         asset_checks=[checks],
-        jobs=[validator, producer, cycle, upkeep, daily, weekly_report],
+        jobs=[validator, producer, cycle, upkeep, daily, weekly_report, *WORKBENCH_JOBS],
         sensors=[
             keep_streams_running,
             keep_loading(cycle, settings.dagster.load_interval_seconds),

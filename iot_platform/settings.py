@@ -55,6 +55,7 @@ __all__ = [
     "BUILT_IN_STREAMS",
     "AlertSettings",
     "DagsterSettings",
+    "DlqSettings",
     "FleetSettings",
     "HealthSettings",
     "KafkaSettings",
@@ -136,6 +137,14 @@ class WarehouseSettings(_Section):
     )
 
 
+class DlqSettings(_Section):
+    """The dead-letter workbench."""
+
+    patches_dir: Path = Field(Path("patches"), description="where `dlq fix NAME` looks for NAME.toml")
+    max_attempts: int = Field(5, ge=1, description="a record that was dead this often is parked")
+    rate: float = Field(1_000, gt=0, description="records a second that are sent again")
+
+
 class Settings(BaseSettings):
     """All settings. Build it once at the edge (`load_settings`) and hand it on."""
 
@@ -153,6 +162,7 @@ class Settings(BaseSettings):
     validator: ValidatorSettings = ValidatorSettings()
     health: HealthSettings = HealthSettings()
     warehouse: WarehouseSettings = WarehouseSettings()
+    dlq: DlqSettings = DlqSettings()
     dagster: DagsterSettings = DagsterSettings()
     quality: QualitySettings = QualitySettings()
     report: ReportSettings = ReportSettings()

@@ -1,8 +1,7 @@
-"""audit, query, lag, topics, dlq: look, and change nothing."""
+"""audit, query, lag, topics: look, and change nothing."""
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -18,10 +17,8 @@ from iot_platform.cli.common import (
     table,
 )
 from iot_platform.clock import SystemClock
-from iot_platform.errors import UsageError
 from iot_platform.stream.clients import Clients
 
-dlq = typer.Typer(help="Look into the dead letters.", no_args_is_help=True)
 topics = typer.Typer(help="The streams' topics.", no_args_is_help=True)
 
 _DAY_MS = 86_400_000
@@ -31,7 +28,6 @@ def register(app: typer.Typer) -> None:
     app.command()(audit)
     app.command()(query)
     app.command()(lag)
-    app.add_typer(dlq, name="dlq")
     app.add_typer(topics, name="topics")
 
 
@@ -187,54 +183,3 @@ def topics_create() -> None:
     for stream in settings.streams:
         ensure_topics(clients, settings, stream)
         err.print(f"Topics of stream {stream} are there.")
-
-
-@dlq.command("list")
-def dlq_list(
-    stream: StreamOption = DEFAULT_STREAM,
-    reason: Annotated[str | None, typer.Option(help="Only with this reason code.")] = None,
-    sensor: Annotated[str | None, typer.Option(help="Only of this sensor.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest first.")] = 20,
-    as_json: JsonOption = False,
-) -> None:
-    """The newest dead letters: why they are dead and where they came from."""
-    from iot_platform.pipeline.dead_letters import find_dead_letters  # noqa: PLC0415
-
-    found = find_dead_letters(prepared_settings(), stream, reason=reason, sensor=sensor, limit=limit)
-    if as_json:
-        print_json({"dead_letters": [letter.as_document() for letter in found]})
-        return
-    rows = [
-        [letter.source, letter.sensor_id, ", ".join(letter.codes), letter.detail, letter.attempts] for letter in found
-    ]
-    columns = ["source", "sensor", "reasons", "first detail", "attempts"]
-    out.print(table("Dead letters", columns, rows, whole=["source"]))
-    err.print("`iot-platform dlq show SOURCE` shows one with its bytes." if found else "There are none like that.")
-
-
-@dlq.command("show")
-def dlq_show(
-    source: Annotated[str, typer.Argument(help="topic/partition/offset, as `dlq list` gives it.")],
-    as_json: JsonOption = False,
-) -> None:
-    """One dead letter whole: its reasons, its headers and its bytes."""
-    from iot_platform.pipeline.dead_letters import show_dead_letters  # noqa: PLC0415
-
-    found = show_dead_letters(prepared_settings(), source)
-    if not found:
-        raise UsageError(
-            f"No dead letter came from {source}.",
-            next_step="Take a source from `iot-platform dlq list`; the newest appear there within a minute.",
-        )
-    if as_json:
-        print_json({"dead_letters": [letter.as_document(whole=True) for letter in found]})
-        return
-    for letter in found:
-        for name, value in letter.as_document(whole=True).items():
-            text = (
-                json.dumps(value, ensure_ascii=False, indent=2, default=str)
-                if isinstance(value, list | dict)
-                else str(value)
-            )
-            out.print(f"[bold]{name}[/bold]  ", end="")
-            out.print(text, markup=False, soft_wrap=True)

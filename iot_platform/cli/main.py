@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from iot_platform.cli import (
     alerts,
+    dlq,
     drills,
     health,
     inspection,
@@ -42,6 +43,7 @@ installation.register(app)
 streams.register(app)
 orchestration.register(app)
 inspection.register(app)
+dlq.register(app)
 health.register(app)
 spool.register(app)
 alerts.register(app)

@@ -25,6 +25,7 @@ from iot_platform.stream.reader import AssignedReader
 from iot_platform.stream.spool import SourceAccount, read_accounts
 from iot_platform.warehouse.books import Books, LedgerSpan, read_books
 from iot_platform.warehouse.connection import open_warehouse
+from iot_platform.warehouse.workbench import RedriveAccount, read_redrive_account
 
 _ATTEMPTS = 8
 _PAUSE_SECONDS = 0.4
@@ -59,13 +60,14 @@ def _collect(settings: Settings, clients: Clients, topology: Topology) -> Figure
     sources: list[SourceAccount] = read_accounts(settings.spool_dir, topology.stream)
     with open_warehouse(settings, read_only=True) as connection:
         books = read_books(connection, topology.stream)
+        redriven = read_redrive_account(connection, topology.stream)
     spans = log_spans(clients, [topology.validated, topology.dead_letters, topology.ledger])
     start = {place: _within(books.next_offsets.get(place, 0), span) for place, span in spans.items()}
     unloaded, entries = _read_unloaded(clients, topology, start)
     raw = log_spans(clients, [topology.raw])
     return Figures(
         stream=topology.stream,
-        sources=sources,
+        sources=[*sources, *_as_source(redriven)],
         raw={partition: RawEnds(span.low, span.high) for (_, partition), span in raw.items()},
         ledger=[*books.ledger, *entries],
         ranges=books.ranges,
@@ -73,6 +75,15 @@ def _collect(settings: Settings, clients: Clients, topology: Topology) -> Figure
         removed=_beyond(spans, books, before=True),
         beyond=_beyond(spans, books, before=False),
     )
+
+
+def _as_source(redriven: RedriveAccount) -> list[SourceAccount]:
+    """Dead letters that were sent again are raw records that no sensor sent: a source of their own."""
+    if not redriven.born:
+        return []
+    waiting = redriven.born - redriven.acknowledged
+    offsets = redriven.acknowledged_offsets
+    return [SourceAccount("redrive", redriven.born, redriven.acknowledged, waiting, 0, 0, acknowledged_offsets=offsets)]
 
 
 def _within(offset: int, span: LogSpan) -> int:

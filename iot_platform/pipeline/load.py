@@ -17,11 +17,13 @@ from iot_platform.contract.topology import Topology
 from iot_platform.faultpoints import faultpoint
 from iot_platform.lifecycle import write_if_possible
 from iot_platform.pipeline import columns
+from iot_platform.pipeline.redriven import became_valid, dead_again
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.reader import AssignedReader, Message, Place, partition_counts, topic_ids
 from iot_platform.warehouse.connection import open_warehouse
 from iot_platform.warehouse.totals import read_totals
+from iot_platform.warehouse.workbench import conclude_duplicates
 from iot_platform.warehouse.writer import LoadTransaction, read_offsets
 
 
@@ -103,6 +105,8 @@ def _load_batch(
     readings = columns.readings(batch.validated) if batch.validated else None
     dead = columns.dead_letters(batch.dead) if batch.dead else None
     rows = [row_of(entry) for entry in columns.ledger_entries(batch.ledger)]
+    again, exhausted = dead_again(batch.dead, settings.dlq.max_attempts)
+    redriven = [*became_valid(batch.validated), *again]
     fill_location = _fills_location(settings, topology.stream)
     faultpoint("loader.before_begin")
     with open_warehouse(settings) as connection, LoadTransaction(connection, clock.now()) as transaction:
@@ -113,6 +117,8 @@ def _load_batch(
             transaction.add_dead_letters(topology.stream, dead)
         if rows:
             transaction.add_ledger(topology.stream, rows)
+        if redriven:
+            transaction.add_redriven(topology.stream, redriven, exhausted)
         faultpoint("loader.after_rows")
         moved = {place: offset for place, offset in after.items() if offset != before[place]}
         transaction.advance(ids, before, moved)
@@ -139,9 +145,10 @@ def _sort(topology: Topology, messages: list[Message]) -> _Batch:
 
 
 def load_once(settings: Settings, clients: Clients, clock: Clock, most: int | None = None) -> LoadResult:
-    """Load every stream, then write the totals for `status`."""
+    """Load every stream, say what became of records that were sent again, and write the totals for `status`."""
     result = LoadResult()
     remaining = 0
+    caught_up = []
     for stream in settings.streams:
         left = None if most is None else most - result.records
         if left is not None and left <= 0:
@@ -149,13 +156,17 @@ def load_once(settings: Settings, clients: Clients, clock: Clock, most: int | No
         loaded = load_stream(settings, clients, stream, clock, left)
         remaining += loaded.remaining
         result += loaded
+        if loaded.remaining == 0:
+            caught_up.append(stream)
     result.remaining = remaining
-    _write_totals(settings, clock)
+    _conclude(settings, caught_up, clock)
     return result
 
 
-def _write_totals(settings: Settings, clock: Clock) -> None:
+def _conclude(settings: Settings, caught_up: list[str], clock: Clock) -> None:
     with open_warehouse(settings) as connection:
+        for stream in caught_up:
+            conclude_duplicates(connection, stream, clock.now())
         totals = read_totals(connection)
     document = {"at": clock.now().isoformat(), **totals}
     write_if_possible(settings.state_dir / "totals.json", json.dumps(document))

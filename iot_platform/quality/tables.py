@@ -35,7 +35,8 @@ _HOURLY = (
     Mart(
         "dlq_summary",
         "Why records are dead: by hour, reason, field and sensor type, with their share of all records, an example and "
-        "what to do. Begin with the largest share; dlq_samples shows the records themselves.",
+        "what to do. Begin with the largest share; dlq_samples shows the records themselves, and the job dlq_fix (or "
+        "`iot-platform dlq fix PATCH`) mends what a patch can.",
         ("readings", "dead_letters"),
         "hour DESC, dead_letters DESC, stream, code, field, sensor_type",
         hourly=True,
@@ -89,9 +90,17 @@ _WHOLE = (
     Mart(
         "dlq_samples",
         "The newest five dead letters of each stream and reason, with their payload and their place in Kafka. Read "
-        "one before you ask the owner of the sensor.",
+        "one before you ask the owner of the sensor; `iot-platform dlq show SOURCE` marks the place in its bytes.",
         ("dead_letters",),
         "accepted_at DESC, stream, code, partition, kafka_offset DESC",
+    ),
+    Mart(
+        "dlq_outcomes",
+        "What became of the dead letters of the last 30 days, by reason: untouched, in flight, fixed, duplicate, dead "
+        "again, unrecoverable or parked. `iot-platform dlq list` shows them, the jobs dlq_fix, dlq_redrive and "
+        "dlq_park work on them.",
+        ("dead_letters",),
+        "dead_letters DESC, stream, code, status",
     ),
     Mart(
         "silent_sensors",

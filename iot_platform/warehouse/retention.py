@@ -21,6 +21,9 @@ _MARTS = {
     "dlq_samples": "loaded_at",
     "lag_snapshots": "taken_at",
     "ledger_audit": "taken_at",
+    "dlq_decisions": "decided_at",
+    "redrives": "began_at",
+    "redriven": "known_at",
 }
 """Tables made for reading, each with the column that says how old a row is; silent_sensors is small and made anew."""
 

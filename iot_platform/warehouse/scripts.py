@@ -36,5 +36,10 @@ def report() -> dict[str, str]:
     return _by_name("report")
 
 
+def workbench() -> dict[str, str]:
+    """Name -> SQL of the questions and entries of the dead-letter workbench."""
+    return _by_name("workbench")
+
+
 def _by_name(folder: str) -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted((SQL_DIRECTORY / folder).glob("*.sql"))}

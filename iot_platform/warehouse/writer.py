@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from iot_platform.contract.ledger_rows import LedgerRow, coalesce
 from iot_platform.errors import IntegrityError, OffsetsLostError
+from iot_platform.warehouse.workbench import Decision, Known, add_decisions, add_known
 
 Place = tuple[str, int]
 
@@ -81,6 +82,11 @@ class LoadTransaction:
         self._connection.execute(_ADD_DEAD_LETTERS, self._named(stream))
         self._count_rows(stream, "dead_letters")
         self._connection.unregister("batch")
+
+    def add_redriven(self, stream: str, known: Sequence[Known], exhausted: Sequence[Decision]) -> None:
+        """What became of records that were sent again, and which of them are not to be sent any more."""
+        add_known(self._connection, stream, known, self._loaded_at)
+        add_decisions(self._connection, stream, exhausted, self._loaded_at)
 
     def _named(self, stream: str) -> dict[str, Any]:
         return {"stream": stream, "load_id": self._load_id, "loaded_at": self._loaded_at}

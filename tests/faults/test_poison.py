@@ -20,12 +20,12 @@ from iot_platform.contract.topology import Topology
 from iot_platform.faultpoints import arm
 from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop
 from iot_platform.pipeline.audit import audit
-from iot_platform.pipeline.dead_letters import find_dead_letters
 from iot_platform.pipeline.loader import run_loader
 from iot_platform.settings import Settings, StreamSettings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics
 from iot_platform.stream.validator import Validator
+from iot_platform.workbench.letters import Asked, newest_letters
 from tests.contract.odd_bytes import DECODING
 from tests.contract.odd_fields import REFUSED
 from tests.contract.records import ACCEPTED_AT_MS, KEY
@@ -142,7 +142,7 @@ def assert_all_is_accounted(settings: Settings, topology: Topology, raw: int) ->
     load(settings)
     report = audit(settings, topology.stream, SystemClock()).as_document()
     assert (report["raw"], report["unaccounted"], report["findings"]) == (raw, 0, [])
-    listed = find_dead_letters(settings, topology.stream, reason=None, sensor=None, limit=1_000)
+    listed = newest_letters(settings, Asked(topology.stream), 1_000)
     assert len(listed) == report["dead"]
     assert all(json.dumps(letter.as_document(whole=True)) for letter in listed)
 

@@ -45,7 +45,9 @@ def specs_of(repository: dg.RepositoryDefinition) -> dict[str, dg.AssetSpec]:
 
 
 def test_they_load_as_the_settings_come(repository: dg.RepositoryDefinition) -> None:
-    assert {job.name for job in repository.get_all_jobs()} >= {"validator", "producer", "upkeep", CYCLE}
+    assert {job.name for job in repository.get_all_jobs()} >= {
+        "validator", "producer", "upkeep", CYCLE, "dlq_fix", "dlq_redrive", "dlq_park",
+    }  # fmt: skip
     assert {sensor.name for sensor in repository.sensor_defs} == {"keep_streams_running", "keep_loading", "watch"}
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "upkeep_schedule", "daily_report_schedule", "weekly_report_schedule"

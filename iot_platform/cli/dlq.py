@@ -1,0 +1,262 @@
+"""dlq: look into the dead letters, fix them by patches, send them again, park them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from iot_platform.cli.common import (
+    DEFAULT_STREAM,
+    JsonOption,
+    StreamOption,
+    err,
+    out,
+    prepared_settings,
+    print_json,
+    stop_for,
+    table,
+)
+from iot_platform.clock import SystemClock
+from iot_platform.contract.patches import When
+from iot_platform.errors import UsageError
+from iot_platform.settings import Settings
+
+dlq = typer.Typer(help="Look into the dead letters, fix and send them again, or park them.", no_args_is_help=True)
+
+ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only with this reason code.")]
+FieldOption = Annotated[str | None, typer.Option("--field", help="Only where a rule about this field was broken.")]
+SensorOption = Annotated[str | None, typer.Option("--sensor", help="Only of this sensor; * and ? stand for any.")]
+TypeOption = Annotated[str | None, typer.Option("--sensor-type", help="Only of this type, as the record claims it.")]
+LocationOption = Annotated[str | None, typer.Option("--location", help="Only from this location; * and ? too.")]
+SinceOption = Annotated[datetime | None, typer.Option("--since", help="Only accepted at this time (UTC) or later.")]
+UntilOption = Annotated[datetime | None, typer.Option("--until", help="Only accepted before this time (UTC).")]
+StatusOption = Annotated[list[str] | None, typer.Option("--status", help="Only with this status; may be repeated.")]
+SourcesArgument = Annotated[list[str] | None, typer.Argument(help="topic/partition/offset, as `dlq list` gives it.")]
+RateOption = Annotated[float | None, typer.Option("--rate", min=0.1, help="Records a second; default dlq.rate.")]
+MostOption = Annotated[int | None, typer.Option("--limit", min=1, help="At most this many, the oldest first.")]
+ParkedOption = Annotated[bool, typer.Option("--parked", help="Also what is parked.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All that the other options leave.")]
+WhyOption = Annotated[str, typer.Option("--why", help="A word for those who ask later.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(dlq, name="dlq")
+
+
+@dlq.command("list")
+def dlq_list(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
+    stream: StreamOption = DEFAULT_STREAM,
+    reason: ReasonOption = None,
+    field: FieldOption = None,
+    sensor: SensorOption = None,
+    sensor_type: TypeOption = None,
+    location: LocationOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    status: StatusOption = None,
+    limit: Annotated[int, typer.Option(min=0, help="Show at most this many records, the newest first.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Dead letters: how many by reason and status with what to do, then the newest."""
+    from iot_platform.quality.advice import ADVICE  # noqa: PLC0415 - DuckDB takes half a second
+    from iot_platform.workbench.letters import Asked, count_letters, newest_letters  # noqa: PLC0415
+
+    settings = prepared_settings()
+    when = When(reason, field, sensor, sensor_type, location)
+    asked = Asked(stream, when, _utc(since), _utc(until), tuple(status or ()))
+    counts, found = count_letters(settings, asked), newest_letters(settings, asked, limit)
+    if as_json:
+        print_json({"counts": counts, "dead_letters": [letter.as_document() for letter in found]})
+        return
+    if not counts:
+        err.print("There are none like that.")
+        return
+    rows = [[row["code"], row["status"], row["dead_letters"], row["sensors"], ADVICE[row["code"]]] for row in counts]
+    out.print(table("By reason", ["reason", "status", "dead letters", "sensors", "what to do"], rows, whole=["reason"]))
+    newest = [
+        [letter.source, letter.sensor_id, letter.status, ", ".join(letter.codes), letter.detail, letter.attempts]
+        for letter in found
+    ]
+    columns = ["source", "sensor", "status", "reasons", "first detail", "attempts"]
+    out.print(table("The newest", columns, newest, whole=["source"]))
+    err.print("`iot-platform dlq show SOURCE` shows one with its bytes; `iot-platform dlq fix PATCH` tries a patch.")
+
+
+@dlq.command("show")
+def dlq_show(
+    source: Annotated[str, typer.Argument(help="topic/partition/offset, as `dlq list` gives it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """One dead letter whole: its reasons and where they are in its bytes, its headers, what became of it."""
+    from iot_platform.workbench.letters import letter_from  # noqa: PLC0415
+
+    document = letter_from(prepared_settings(), source).as_document(whole=True)
+    if as_json:
+        print_json({"dead_letters": [document]})
+        return
+    for name, value in document.items():
+        if name == "marks":
+            for mark in value:
+                out.print(f"[bold]{mark['code']}[/bold]  at byte {mark['byte']}: ", end="")
+                out.print(mark["excerpt"], markup=False, soft_wrap=True)
+        elif value is not None:
+            out.print(f"[bold]{name}[/bold]  ", end="")
+            text = json.dumps(value, ensure_ascii=False, indent=2) if isinstance(value, list | dict) else str(value)
+            out.print(text, markup=False, soft_wrap=True)
+
+
+@dlq.command("fix")
+def dlq_fix(  # noqa: PLR0913, PLR0917
+    patch: Annotated[str, typer.Argument(help="A patch in dlq.patches_dir by its name, or the path of a TOML file.")],
+    stream: StreamOption = DEFAULT_STREAM,
+    reason: ReasonOption = None,
+    field: FieldOption = None,
+    sensor: SensorOption = None,
+    sensor_type: TypeOption = None,
+    location: LocationOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    samples: Annotated[int, typer.Option(min=0, help="Show what it changes in this many records.")] = 5,
+    apply: Annotated[bool, typer.Option("--apply", help="Patch and send them again; without it nothing is.")] = False,
+    parked: ParkedOption = False,
+    rate: RateOption = None,
+    limit: MostOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try a patch on the dead letters it is for and show what it would do; with --apply, send them patched."""
+    from iot_platform.workbench.files import load_patch  # noqa: PLC0415
+    from iot_platform.workbench.letters import Asked  # noqa: PLC0415
+
+    settings = prepared_settings()
+    made = load_patch(settings, patch)
+    when = made.when.narrowed(When(reason, field, sensor, sensor_type, location))
+    asked = Asked(stream, when, _utc(since), _utc(until))
+    if apply:
+        _redrive(settings, asked, made, (rate, limit, parked), as_json)
+        return
+    from iot_platform.workbench.trying import try_patch  # noqa: PLC0415
+
+    trial = try_patch(settings, asked, made, samples)
+    if as_json:
+        print_json(trial.as_document())
+        return
+    for sample in trial.samples:
+        out.print(f"{sample.source}", markup=False, soft_wrap=True)
+        for change in sample.changes:
+            out.print(f"  - {change.field}: {_cell(change.before)}", style="red", markup=False, soft_wrap=True)
+            out.print(f"  + {change.field}: {_cell(change.after)}", style="green", markup=False, soft_wrap=True)
+        if sample.still:
+            out.print(f"  still dead: {sample.still}", markup=False, soft_wrap=True)
+    for why, count in [*trial.dead_because.most_common(5), *trial.unrecoverable_because.most_common(5)]:
+        out.print(f"{count:,} not mended: {why}", markup=False, soft_wrap=True)
+    err.print(
+        f"{trial.matched:,} matched: {trial.valid:,} would be valid, {trial.dead:,} dead again, "
+        f"{trial.unrecoverable:,} cannot be patched, {trial.unchanged:,} would not change. Nothing was sent"
+        + ("; --apply does." if trial.matched else "."),
+        soft_wrap=True,
+    )
+
+
+@dlq.command("redrive")
+def dlq_redrive(  # noqa: PLR0913, PLR0917
+    sources: SourcesArgument = None,
+    stream: StreamOption = DEFAULT_STREAM,
+    reason: ReasonOption = None,
+    field: FieldOption = None,
+    sensor: SensorOption = None,
+    sensor_type: TypeOption = None,
+    location: LocationOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    everything: AllOption = False,
+    parked: ParkedOption = False,
+    rate: RateOption = None,
+    limit: MostOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send dead letters again as they were: after a mended rule or catalogue. Interrupted, run it again."""
+    settings = prepared_settings()
+    when = When(reason, field, sensor, sensor_type, location)
+    asked = _asked(settings, stream, sources, when, (since, until), everything)
+    _redrive(settings, asked, None, (rate, limit, parked), as_json)
+
+
+@dlq.command("park")
+def dlq_park(  # noqa: PLR0913, PLR0917
+    sources: SourcesArgument = None,
+    stream: StreamOption = DEFAULT_STREAM,
+    reason: ReasonOption = None,
+    field: FieldOption = None,
+    sensor: SensorOption = None,
+    sensor_type: TypeOption = None,
+    location: LocationOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    everything: AllOption = False,
+    release: Annotated[bool, typer.Option("--release", help="Let parked ones be sent again.")] = False,
+    why: WhyOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Park dead letters: they are not sent again, unless with --parked; --release undoes it."""
+    from iot_platform.workbench import parking  # noqa: PLC0415
+
+    settings = prepared_settings()
+    when = When(reason, field, sensor, sensor_type, location)
+    asked = _asked(settings, stream, sources, when, (since, until), everything)
+    count = (parking.release if release else parking.park)(settings, asked, why, SystemClock())
+    if as_json:
+        print_json({"released" if release else "parked": count})
+    else:
+        err.print(f"{count:,} {'released' if release else 'parked'}.")
+
+
+def _redrive(
+    settings: Settings, asked: Any, patch: Any, limits: tuple[float | None, int | None, bool], as_json: bool
+) -> None:
+    from iot_platform.workbench.redriving import Job, Redriven, redrive  # noqa: PLC0415 - DuckDB takes half a second
+
+    def tell(so_far: Redriven) -> None:
+        if not as_json:
+            err.print(f"{so_far.sent:,} sent, {so_far.left:,} to go.")
+
+    rate, most, parked = limits
+    job = Job(asked, patch, parked=parked, most=most, rate=rate or settings.dlq.rate)
+    result = redrive(settings, job, clock=SystemClock(), stop=stop_for(False), tell=tell)
+    if as_json:
+        print_json(vars(result))
+        return
+    for why, count in result.why.most_common(5):
+        err.print(f"{count:,} cannot be patched: {why}", markup=False, soft_wrap=True)
+    err.print(result.sentence, soft_wrap=True)
+    err.print("`iot-platform dlq list` says what became of them, once they are validated and loaded.", soft_wrap=True)
+
+
+def _asked(
+    settings: Settings,
+    stream: str,
+    sources: list[str] | None,
+    when: When,
+    times: tuple[datetime | None, datetime | None],
+    everything: bool,
+) -> Any:
+    """What the options of redrive and park ask for; nothing at all is not taken for everything."""
+    from iot_platform.workbench.letters import Asked, source_of  # noqa: PLC0415
+
+    if not (sources or everything or when != When() or any(times)):
+        raise UsageError("Nothing says which dead letters.", next_step="Name sources, or a filter, or --all.")
+    places = [source_of(source, settings) for source in sources or ()]
+    streams = {name for name, _ in places} or {stream}
+    if len(streams) > 1:
+        raise UsageError("The sources are of several streams.", next_step="Name those of one stream at a time.")
+    return Asked(streams.pop(), when, _utc(times[0]), _utc(times[1]), sources=tuple(place for _, place in places))
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment and moment.replace(tzinfo=UTC)
+
+
+def _cell(text: str | None) -> str:
+    return "(absent)" if text is None else text
