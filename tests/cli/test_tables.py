@@ -49,7 +49,7 @@ def test_counters_of_different_spans_are_labelled_and_every_stream_has_its_own(
     status: Callable[[int], dict[str, Any]],
 ) -> None:
     document = status(0)
-    document["streams"] = {name: {"desired": 1, "running": 1} for name in ("hall", "hall2")}
+    document["streams"] = {name: {"desired": 1, "running": 1, "paused": None} for name in ("hall", "hall2")}
     document["heartbeats"] = {
         f"producer-{name}": {"role": "producer", "stream": name, "acknowledged": sent}
         for name, sent in (("hall", 2_041), ("hall2", 7))
@@ -60,6 +60,13 @@ def test_counters_of_different_spans_are_labelled_and_every_stream_has_its_own(
     assert "sent: in all; valid, dead, duplicates: since the validator's start" in shown
 
 
+def test_a_paused_stream_says_so_in_place_of_what_runs(status: Callable[[int], dict[str, Any]]) -> None:
+    document = status(1)
+    document["streams"][NAME]["paused"] = {"text": "why"}
+    row = next(line for line in printed(render(document, None)).splitlines() if line.startswith(NAME))
+    assert row.split()[1] == "paused"
+
+
 @pytest.fixture
 def status() -> Callable[[int], dict[str, Any]]:
     def made(figure: int) -> dict[str, Any]:
@@ -67,7 +74,7 @@ def status() -> Callable[[int], dict[str, Any]]:
         verdicts = {"pid": 1, "at": "2026-07-01T00:00:00+00:00", "valid": figure, "dead": figure, "duplicates": figure}
         return {
             "kafka": {"servers": "127.0.0.1:29092", "reachable": True},
-            "streams": {NAME: {"desired": 1, "running": 1}},
+            "streams": {NAME: {"desired": 1, "running": 1, "paused": None}},
             "readings": figure,
             "dead_letters": {"total": figure, "by_reason": {"range": figure}},
             "lag": {"groups": {f"validator-{NAME}": {"messages": figure, "seconds": float(figure)}}},

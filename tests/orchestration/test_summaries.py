@@ -135,3 +135,11 @@ def test_the_figures_of_each_second_are_in_the_heartbeat_all_the_same(log: Log) 
     log.run(3)
     assert json.loads(log.path.read_text())["valid"] == 3
     assert log.told == []
+
+
+def test_a_paused_validator_says_why_and_that_its_run_goes_on() -> None:
+    paused = {"phase": "paused", "problem": "Stream s is paused since noon.", "partitions": [0, 1]}
+    assert summary(VALIDATOR, {}, paused, 30) == (
+        "0 records validated in 30 s (0/s): 0 valid, 0 dead, 0 duplicates; paused. Stream s is paused since noon. This "
+        "run goes on and waits; partitions 0, 1."
+    )

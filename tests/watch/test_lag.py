@@ -54,3 +54,14 @@ def test_what_retention_took_and_what_never_was() -> None:
     assert lag.beyond_end(partition(end=20, high=20, committed=25)) == 5
     assert lag.beyond_end(partition(end=20, committed=20)) == 0
     assert lag.held_back(partition(end=20, high=26)) == 6
+
+
+def test_the_oldest_waiting_record_says_when_retention_may_take_data() -> None:
+    day = 86_400.0
+    waiting = partition(end=10, committed=4, age_seconds=day)
+    group = GroupFigures(
+        "validator", (waiting, partition(end=3, committed=1, age_seconds=5), partition(end=9, committed=9))
+    )
+    assert lag.seconds_until_retention(group, kept_days=7) == 6 * day
+    assert lag.seconds_until_retention(group, kept_days=0.5) == 0.0
+    assert lag.seconds_until_retention(GroupFigures("validator", (partition(end=9, committed=9),)), kept_days=7) is None

@@ -56,6 +56,7 @@ def meant(rules: tuple[Rule, ...], given: Signal) -> list[str]:
         (signal("stream", signals.STREAM_FAILING), ["stream_down"]),
         (signal("stream", signals.STREAM_STOPPED, "info"), ["stream_stopped"]),
         (signal("stream", signals.STREAM_STOPPED, "ok"), []),
+        (signal("stream", signals.STREAM_PAUSED), ["stream_paused"]),
         (lag_signal("loader-iot_data", 120, NOON), []),
         (lag_signal("loader-iot_data", 121, NOON), ["behind"]),
         (lag_signal("loader-iot_data", 1801, NOON), ["behind", "far_behind"]),
