@@ -54,9 +54,7 @@ def add_days(connection: Connection) -> None:
         fine = [reading(at, "bad-unit", location="roof") for n, at in moments if n % 5 >= 2]
         bad = [dead(at, "bad-unit", (Code.UNIT, "unit"), value=HOSTILE_PAYLOAD) for n, at in moments if n % 5 < 2]
         load(connection, fine, bad, at=day + DAY)
-    gaps = [
-        reading(at, "gaps", location="roof", battery_level=None if n % 2 else 50.0) for n, at in enumerate(ticks(TODAY))
-    ]
+    gaps = [reading(at, "gaps", location="roof", battery_level=None if at.hour >= 12 else 50.0) for at in ticks(TODAY)]
     quiet = [reading(at, "quiet", location=HOSTILE_PLACE) for at in ticks(TODAY, 12)]
     echo = [reading(at, "echo", location="cellar") for at in ticks(TODAY)]
     broken = dead(TODAY + timedelta(hours=3), None, (Code.NOT_JSON, ""), (Code.RANGE, "value"), value=b"\xff\x00")
