@@ -39,6 +39,7 @@ POINTS = (
     "after_apply",
 )
 SMALL = {"IOT_VALIDATOR__BATCH_MAX": "50"}
+HEIR_SECONDS = 45.0
 SHORT = {"IOT_VALIDATOR__TRANSACTION_TIMEOUT_SECONDS": "5"}
 
 
@@ -175,13 +176,14 @@ def test_f14_a_validator_that_slept_past_its_session_before_it_sent_offsets_writ
 def test_f15_a_validator_that_slept_after_it_sent_offsets_doubles_nothing(scene: Scene, case: Case) -> None:
     """The heir has its partitions, and may not begin before Kafka knows how the sleeper's transaction ends."""
     scene.send(300)
-    fault = {"IOT_FAULTPOINT": "validator.after_send_offsets:stop:2", **SMALL}
+    patient = {"IOT_VALIDATOR__TRANSACTION_TIMEOUT_SECONDS": "90", **SMALL}
+    fault = {"IOT_FAULTPOINT": "validator.after_send_offsets:stop:2", **patient}
     with Watcher(scene.settings, scene.topology) as watcher, scene.process(*scene.validator(), **fault) as sleeper:
         sleeping(sleeper)
         written = ledger_end(scene)
-        with scene.process(*scene.validator(1), **SMALL) as heir:
-            # The session of the sleeper ends after 6 s, its transaction after 15 s: time for an heir that is too quick.
-            pause, until = threading.Event(), time.monotonic() + 11
+        with scene.process(*scene.validator(1), **patient) as heir:
+            # The sleeper's session ends after 6 s, its transaction much later: time for an heir that is too quick.
+            pause, until = threading.Event(), time.monotonic() + HEIR_SECONDS
             while ledger_end(scene) == written and time.monotonic() < until:
                 pause.wait(0.2)
             wake(sleeper)
