@@ -45,7 +45,7 @@ def measure(store: str, ids: int) -> None:
 
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "store"
-        window: Window = DedupWindow(_WINDOW_MS) if store == "memory" else RocksWindow(path, _WINDOW_MS)
+        window: Window = DedupWindow(_WINDOW_MS) if store == "memory" else RocksWindow(path, _WINDOW_MS, "ledger")
         before = psutil.Process().memory_info().rss
         entries = ids // _ENTRY
         began = time.process_time()

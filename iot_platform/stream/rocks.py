@@ -32,9 +32,10 @@ _CORRUPTION = "Corruption"
 
 
 class _Meta(msgspec.Struct):
-    """`ids`: how many each bucket holds."""
+    """`ids`: how many each bucket holds; `ledger`: of which partition of which topic, by Kafka's own id."""
 
     window_ms: int
+    ledger: str
     stream_time_ms: int = 0
     position: Position | None = None
     ids: dict[int, int] = {}
@@ -44,17 +45,18 @@ class _Meta(msgspec.Struct):
 class RocksWindow:
     """The accepted ids of one partition, in a directory of its own. Whoever opens it is its only owner."""
 
-    def __init__(self, directory: Path, window_ms: int) -> None:
-        """Opens what is there. What is damaged, or was kept for another window, is removed: it begins empty.
+    def __init__(self, directory: Path, window_ms: int, ledger: str) -> None:
+        """Opens what is there. What is damaged, or of another window or ledger, is removed: it begins empty.
 
         Raises DedupStoreError when another owner has it, or the disk refuses.
         """
         self._directory = directory
         self._window_ms = window_ms
+        self._ledger = ledger
         self._width_ms = max(1, window_ms // _BUCKETS)
         self._store: Any = None
         self._cache: Any = None
-        self._meta = _Meta(window_ms)
+        self._meta = _Meta(window_ms, ledger)
         self.stream_time_ms = 0
         self._open()
 
@@ -95,6 +97,7 @@ class RocksWindow:
             batch.delete_range(_prefix(min(held)), _prefix(first_kept))
         self._meta = _Meta(
             self._window_ms,
+            self._ledger,
             self.stream_time_ms,
             position or self._meta.position,
             {number: count for number, count in held.items() if number >= first_kept},
@@ -139,7 +142,7 @@ class RocksWindow:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory.mkdir(parents=True)
             self._store, self._cache = _opened(self._directory)
-            self._meta = _Meta(self._window_ms)
+            self._meta = _Meta(self._window_ms, self._ledger)
         self.stream_time_ms = self._meta.stream_time_ms
 
     def _read_meta(self) -> _Meta:
@@ -150,13 +153,13 @@ class RocksWindow:
         if text is None:  # new, or somebody removed files
             if next(iter(self._store.keys()), None) is not None:
                 raise _UnusableError("it does not say what it holds")
-            return _Meta(self._window_ms)
+            return _Meta(self._window_ms, self._ledger)
         try:
             meta = msgspec.json.decode(text, type=_Meta)
         except msgspec.MsgspecError as error:
             raise _UnusableError(str(error)) from error
-        if (meta.format, meta.window_ms) != (_FORMAT, self._window_ms):
-            raise _UnusableError("it was kept for another window, or by another version")
+        if (meta.format, meta.window_ms, meta.ledger) != (_FORMAT, self._window_ms, self._ledger):
+            raise _UnusableError("it was kept for another window or ledger, or by another version")
         return meta
 
     @contextmanager

@@ -36,7 +36,7 @@ class Store:
 STORES = [
     Store("memory", lambda _: DedupWindow(WINDOW_MS), outlives=False),
     Store("memory in small runs", lambda _: DedupWindow(WINDOW_MS, recent_ids=4), outlives=False),
-    Store("rocksdb", lambda directory: RocksWindow(directory, WINDOW_MS), outlives=True),
+    Store("rocksdb", lambda directory: RocksWindow(directory, WINDOW_MS, "ledger"), outlives=True),
 ]
 every_store = pytest.mark.parametrize("store", STORES, ids=str)
 

@@ -23,7 +23,7 @@ IDS = [os.urandom(16) for _ in range(20_000)]
 
 def filled(directory: Path) -> Path:
     """A closed store of 20,000 ids, in files."""
-    window = RocksWindow(directory, WINDOW_MS)
+    window = RocksWindow(directory, WINDOW_MS, "ledger")
     window.accept(IDS, [1] * len(IDS), START_MS, Position(7, 9))
     window._store.flush()
     window.close()
@@ -42,7 +42,7 @@ def flip(path: Path) -> None:
 
 def assert_begins_empty(directory: Path) -> None:
     """It says that it holds nothing, so that the ledger is read from the window's beginning."""
-    window = RocksWindow(directory, WINDOW_MS)
+    window = RocksWindow(directory, WINDOW_MS, "ledger")
     assert (len(window), window.position) == (0, None)
     window.accept(IDS[:1], [1], START_MS, Position(1, 1))
     assert window.classify(IDS[:1], [1]) == ["duplicate"]
@@ -74,7 +74,7 @@ def test_f26_a_flipped_bit_among_the_ids_is_found_when_they_are_asked_and_the_st
     directory = filled(tmp_path / "store")
     for path in tables(directory):
         flip(path)
-    window = RocksWindow(directory, WINDOW_MS)
+    window = RocksWindow(directory, WINDOW_MS, "ledger")
     if window.position is not None:
         with pytest.raises(DedupStoreError, match="Corruption"):
             window.classify(IDS, [1] * len(IDS))
@@ -84,16 +84,23 @@ def test_f26_a_flipped_bit_among_the_ids_is_found_when_they_are_asked_and_the_st
 
 def test_a_store_kept_for_another_window_begins_empty(tmp_path: Path) -> None:
     directory = filled(tmp_path / "store")
-    window = RocksWindow(directory, 2 * WINDOW_MS)
+    window = RocksWindow(directory, 2 * WINDOW_MS, "ledger")
+    assert (len(window), window.position) == (0, None)
+    window.close()
+
+
+def test_f26_a_store_of_another_ledger_begins_empty(tmp_path: Path) -> None:
+    directory = filled(tmp_path / "store")
+    window = RocksWindow(directory, WINDOW_MS, "another")
     assert (len(window), window.position) == (0, None)
     window.close()
 
 
 def test_a_store_that_another_holds_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     directory = filled(tmp_path / "store")
-    owner = RocksWindow(directory, WINDOW_MS)
+    owner = RocksWindow(directory, WINDOW_MS, "ledger")
     with pytest.raises(DedupStoreError, match="held by another process"):
-        RocksWindow(directory, WINDOW_MS)
+        RocksWindow(directory, WINDOW_MS, "ledger")
     assert owner.classify(IDS[:2], [1, 1]) == ["duplicate", "duplicate"]
     owner.close()
 
@@ -104,7 +111,7 @@ def test_f27_a_kill_leaves_ids_and_position_that_agree(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from iot_platform.stream.dedup import Position\n"
         "from iot_platform.stream.rocks import RocksWindow\n"
-        "window, start = RocksWindow(Path(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])\n"
+        "window, start = RocksWindow(Path(sys.argv[1]), int(sys.argv[2]), 'ledger'), int(sys.argv[3])\n"
         "for number in range(1000):\n"
         "    window.accept([number.to_bytes(16, 'big')], [1], start + number, Position(number + 1, number))\n"
         "    if number == 700: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -112,7 +119,7 @@ def test_f27_a_kill_leaves_ids_and_position_that_agree(tmp_path: Path) -> None:
     directory = tmp_path / "store"
     killed = subprocess.run([sys.executable, "-c", code, directory, str(WINDOW_MS), str(START_MS)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    window = RocksWindow(directory, WINDOW_MS)
+    window = RocksWindow(directory, WINDOW_MS, "ledger")
     assert window.position == Position(701, 700)
     assert len(window) == 701
     assert window.classify([(700).to_bytes(16, "big"), (701).to_bytes(16, "big")], [1, 1]) == ["duplicate", "new"]
