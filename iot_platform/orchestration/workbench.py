@@ -125,7 +125,7 @@ def _redrive(
         tell=lambda so_far: context.log.info(f"{so_far.sent:,} sent, {so_far.left:,} to go."),
     )  # fmt: skip
     context.log.info(result.sentence)
-    names = ("chosen", "sent", "continued", "duplicates", "unchanged", "unrecoverable", "left")
+    names = ("chosen", "sent", "continued", "duplicates", "unchanged", "unrecoverable", "too_old", "left")
     why = [{"dead letters": count, "cannot be patched because": text} for text, count in result.why.most_common(10)]
     context.add_output_metadata({**{name: getattr(result, name) for name in names}, "why": table_preview(why)})
 

@@ -31,11 +31,11 @@ def run_query(settings: Settings, sql: str, limit: int, named: Mapping[str, Any]
 
 
 def open_copy(settings: Settings) -> AbstractContextManager[Connection]:
-    """The copy as it is now, for several questions that must fit together; read-only.
+    """The copy as it is now, for several questions of our own that must fit together; read-only.
 
-    Raises UnavailableError before the first publication.
+    Raises UnavailableError before the first publication, and for a copy that an earlier version wrote.
     """
-    return opened(_copy(settings))
+    return opened(_copy(settings), our_own=True)
 
 
 def _copy(settings: Settings) -> Path:

@@ -82,6 +82,7 @@ def gather(
         sensors_total=low[0]["total"] if low else 0,
         movers=asked.facts(of.Mover, "movers"),
         reasons=reasons,
+        redrives=asked.facts(of.Redrive, "redrives"),
         null_rates=asked.facts(of.NullRate, "null_heat", rows=SHOWN_ROWS),
         null_sensors=asked.facts(of.NullSensor, "null_sensors", many=_MANY_ROWS),
         null_since=day_run({row["day"] for row in asked.rows("null_days")}, period),

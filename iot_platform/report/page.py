@@ -33,6 +33,7 @@ SECTIONS = (
     Section("sensors", "Worst sensors"),
     Section("places", "Locations"),
     Section("dead-letters", "Dead letters by reason"),
+    Section("redrives", "Dead letters worked on"),
     Section("nulls", "Fields left out"),
     Section("silent", "Silent sensors"),
     Section("duplicates", "Duplicates"),

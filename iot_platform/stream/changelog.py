@@ -54,13 +54,21 @@ class Changelog:
         self._windows = windows
         self._window_ms = windows.window_ms
 
-    def restore(self, consumer: Consumer, partition: int, alive: Callable[[], bool]) -> PartitionState:
-        """The state of `partition`, for its new owner `consumer`.
+    def pending_over_at(self) -> float:
+        """By when (monotonic seconds) every transaction that is open now is over, whatever became of its owner."""
+        return time.monotonic() + self._pending_seconds
+
+    def restore(
+        self, consumer: Consumer, partition: int, pending_over_at: float, alive: Callable[[], bool]
+    ) -> PartitionState:
+        """The state of `partition`, for its new owner `consumer`. What is pending is waited for until
+        `pending_over_at`: asked once for all partitions of an assignment, since a wait for each would add up to more
+        than a member may take.
 
         Raises OffsetsLostError, ChangelogTooShortError or IntegrityError rather than starting with a hole,
         KafkaUnavailableError when Kafka does not answer or `alive` turns false meanwhile.
         """
-        committed = self._committed(consumer, partition)
+        committed = self._committed(consumer, partition, pending_over_at)
         window = self._windows.open(partition)
         try:
             covered_to = self._replay(partition, window, alive)
@@ -74,7 +82,7 @@ class Changelog:
         )  # fmt: skip
         return PartitionState(next_offset, window)
 
-    def _committed(self, consumer: Consumer, partition: int) -> int | None:
+    def _committed(self, consumer: Consumer, partition: int, pending_over_at: float) -> int | None:
         """The group's offset, once no transaction with an offset of this partition is pending.
 
         None when there is none, and also when one stays pending for longer than any transaction may live: after two
@@ -82,14 +90,13 @@ class Changelog:
         which is written in the same transactions (`_replay` refuses while one is open there).
         """
         asked = TopicPartition(self._topology.raw, partition)
-        deadline = time.monotonic() + self._pending_seconds
         while True:
             try:
                 (answer,) = consumer.committed([asked], timeout=_ANSWER_SECONDS)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError._TIMED_OUT:  # noqa: SLF001 - its public name in librdkafka
                     raise
-                if time.monotonic() > deadline:
+                if time.monotonic() > pending_over_at:
                     log.warning("%s/%d: the group's offset stays pending; the ledger decides", asked.topic, partition)
                     return None
                 continue

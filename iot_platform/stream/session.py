@@ -238,9 +238,12 @@ class Session:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Restore each partition before its first record. Errors wait for `_take`: a callback cannot raise."""
+        over_at = self._changelog.pending_over_at()
         try:
             for partition in partitions:
-                state = self._changelog.restore(consumer, partition.partition, lambda: not self._stop.requested)
+                state = self._changelog.restore(
+                    consumer, partition.partition, over_at, lambda: not self._stop.requested
+                )
                 self._partitions[partition.partition] = state
                 partition.offset = state.next_offset
         except (KafkaException, PlatformError) as error:

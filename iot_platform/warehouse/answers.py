@@ -40,10 +40,11 @@ def ask(path: Path, sql: str, limit: int, named: Mapping[str, Any] | None = None
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(path: Path, *, our_own: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """The file as it is now, for several questions that must fit together: what replaces it meanwhile is not seen.
 
-    Raises UnavailableError when the file, or one that its views read, cannot be read.
+    Raises UnavailableError when the file, or one that its views read, cannot be read; and, where all that is asked is
+    `our_own`, when it lacks a table or column, because an earlier version of the platform wrote it.
     """
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
@@ -53,4 +54,11 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise UnavailableError(
             f"The reader's copy {path} cannot be read: {error}",
             next_step="Ask again; if it stays so, remove its directory: the loader writes it anew.",
+        ) from error
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        if not our_own:
+            raise
+        raise UnavailableError(
+            f"The reader's copy {path} was written by an earlier version: {str(error).splitlines()[0]}",
+            next_step="The next cycle writes it anew; without Dagster remove that file, and the next load does.",
         ) from error

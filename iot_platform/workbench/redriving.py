@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from iot_platform.clock import Clock
@@ -23,7 +24,7 @@ from iot_platform.contract.patching import UnpatchableError
 from iot_platform.contract.topology import Topology
 from iot_platform.faultpoints import faultpoint
 from iot_platform.lifecycle import Stop, lease
-from iot_platform.settings import Settings
+from iot_platform.settings import RetentionSettings, Settings
 from iot_platform.stream.redrive import Outgoing, RawTopic
 from iot_platform.warehouse.connection import open_warehouse
 from iot_platform.warehouse.marts import transaction
@@ -44,6 +45,7 @@ from iot_platform.workbench.letters import Asked, Letter
 from iot_platform.workbench.preparing import Prepared, identity, outgoing, prepare
 
 _BATCH = 500
+_SAFE_SHARE = 0.95  # of retention; the rest is time to be validated and loaded in
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Redriven:
     duplicates: int = 0
     unchanged: int = 0
     unrecoverable: int = 0
+    too_old: int = 0
     left: int = 0
     why: Counter[str] = field(default_factory=Counter)
     """Why records could not be patched."""
@@ -78,6 +81,7 @@ class Redriven:
             "had been accepted already": self.duplicates,
             "would not change": self.unchanged,
             "cannot be patched": self.unrecoverable,
+            "older than Kafka keeps records of the stream (raise retention.raw_days and validated_days)": self.too_old,
             "left": self.left,
         }
         told = "".join(f", {count:,} {what}" for what, count in more.items() if count)
@@ -131,6 +135,7 @@ class _Run:
         self._raw = RawTopic(settings, self._stream)
         self._name = job.patch.name if job.patch else None
         self._digest = job.patch.digest if job.patch else None
+        self._oldest = clock.now() - _kept(settings.stream(self._stream).retention)
         self._known: list[Known] = []
         self.result = Redriven()
 
@@ -203,6 +208,9 @@ class _Run:
         plan = _Plan(batch)
         ready: list[tuple[Letter, Prepared]] = []
         for letter in letters:
+            if letter.accepted_at < self._oldest:
+                self.result.too_old += 1
+                continue
             try:
                 prepared = prepare(letter, self._job.patch)
             except UnpatchableError as error:
@@ -264,6 +272,14 @@ class _Run:
             with open_warehouse(self._settings) as connection, transaction(connection):
                 add_known(connection, self._stream, self._known, self._clock.now())
             self._known = []
+
+
+def _kept(retention: RetentionSettings) -> timedelta:
+    """How old a record may be, for Kafka removes by the time stamp, which stays that of the first acceptance.
+
+    One that is older could be removed before it is validated or loaded.
+    """
+    return timedelta(days=min(retention.raw_days, retention.validated_days, retention.dlq_days) * _SAFE_SHARE)
 
 
 def _letters(connection: Connection, asked: Asked, sources: Sequence[Source]) -> list[Letter]:

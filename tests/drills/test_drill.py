@@ -107,12 +107,14 @@ def test_the_directory_of_a_drill_goes_with_it_unless_it_is_kept(tmp_path: Path)
 
 
 _INTERRUPTED = """
+import signal
 import sys
 from pathlib import Path
 from iot_platform.drills.installation import own_installation
 from iot_platform.settings import Settings
 directory = Path(sys.argv[1])
 settings = Settings.model_construct(state_dir=directory / "state", instance="x")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run as a job that ignores it
 with own_installation(settings, lambda _: None, keep=False):
     print("there", flush=True)
     import time

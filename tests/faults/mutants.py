@@ -164,8 +164,8 @@ MUTANTS = (
         (
             Change(
                 _CHANGELOG,
-                "committed = self._committed(consumer, partition)",
-                "committed = self._committed(self._clients.observer(self._topology.validator_group), partition)",
+                "committed = self._committed(consumer, partition, pending_over_at)",
+                "committed = self._committed(self._clients.observer(self._topology.validator_group), partition, 0.0)",
             ),
             Change(_CHANGELOG, "        self._refuse_open_transaction(at, high)\n", ""),
         ),

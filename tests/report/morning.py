@@ -68,6 +68,9 @@ def add_measures(connection: Connection) -> None:
         rows = [LagRow("validator-iot_data", "raw_iot_data", part, 1, 9, 9, 8, seconds - part) for part in (0, 1)]
         add_lag_snapshot(connection, TODAY + timedelta(hours=hour), rows)
     books = {"raw": 900, "valid": 800, "repaired": 3, "dead": 60, "duplicates": 26, "in_flight": 14, "unaccounted": 0}
+    for offset, outcome in enumerate(("valid", "valid", "dead")):
+        values = ["iot_data", 0, offset, "r-1", outcome, "raw_iot_data", 0, offset, None, TODAY + timedelta(hours=9)]
+        connection.execute(f"INSERT INTO redriven VALUES ({', '.join('?' * len(values))})", values)
     document = {"stream": "iot_data", **books, "loaded": {"valid": 800, "dead": 60}, "findings": []}
     add_ledger_audit(connection, TODAY + timedelta(hours=23), document)
 

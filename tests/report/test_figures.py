@@ -199,6 +199,10 @@ def test_duplicates_lag_audits_and_offsets_are_those_of_the_books(warehouse: Con
     assert {one.topic for one in figures.offsets} == {"raw", "validated", "dead letters"}
 
 
+def test_dead_letters_that_were_worked_on_are_counted_by_what_became_of_them(figures: Figures) -> None:
+    assert [(one.status, one.dead_letters) for one in figures.redrives] == [("fixed", 2), ("dead again", 1)]
+
+
 def test_drift_is_what_came_in_a_type_it_did_not_have(figures: Figures) -> None:
     found = {one.field: (one.json_type, one.types_before, one.readings) for one in figures.drift}
     assert found == {"fw": ("string", ["number"], 216), "mode": ("string", [], 216)}

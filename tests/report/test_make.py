@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from iot_platform.clock import ManualClock
@@ -57,6 +58,13 @@ def test_a_day_without_data_in_a_stream_that_had_some_is_a_finding(morning_setti
 def test_before_the_first_publication_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="no reader's copy"):
         make_report(load_settings(state_dir=tmp_path), CLOCK, period())
+
+
+def test_a_copy_that_an_earlier_version_wrote_is_told_as_such(empty: Settings) -> None:
+    with duckdb.connect(str(empty.published_dir / "warehouse.duckdb")) as copy:
+        copy.execute("DROP TABLE quality_trends")
+    with pytest.raises(UnavailableError, match="was written by an earlier version"):
+        make_report(empty, CLOCK, period())
 
 
 def test_a_stream_that_there_is_not_is_told_with_those_there_are(morning_settings: Settings) -> None:

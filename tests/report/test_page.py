@@ -79,6 +79,7 @@ def test_each_section_shows_exactly_its_figures(parsed: Parsed, figures: Figures
             f.null_rates[-1].total - 1,  # one location is shown
             *(x for n in f.null_sensors for x in (n.nulls, n.rate, n.readings)), f.null_sensors[0].total,
         ],
+        "redrives": [one.dead_letters for one in f.redrives],
         "silent": [x for s in f.silent for x in (s.silent_seconds, s.expected_seconds, s.missed)],
         "duplicates": [
             *(x for d in f.duplicates for x in (d.duplicates, d.rate)),

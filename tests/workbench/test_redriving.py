@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from iot_platform.clock import SystemClock, unix_millis
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import AlreadyRunningError, KafkaUnavailableError
 from iot_platform.faultpoints import InjectedFaultError, arm
@@ -47,7 +48,7 @@ def test_patched_ones_are_valid_once_and_say_what_they_were(bench: Bench) -> Non
 def test_a_record_goes_back_as_it_was_and_its_attempts_are_counted(bench: Bench) -> None:
     settings, topology = bench.settings, bench.topology
     originals = [b"nonsense", b"\xff\xfe", b"", None]
-    moment = 1_700_000_000_123
+    moment = unix_millis(SystemClock().now() - timedelta(days=2))
     records = [
         {"value": value, "key": b"k%d" % number, "headers": [("trace", b"\xff"), ("none", None)], "timestamp": moment}
         for number, value in enumerate(originals)
@@ -226,6 +227,17 @@ def test_what_headers_claim_in_vain_does_no_harm(bench: Bench) -> None:
     bench.judged(b"nonsense")
     assert bench.statuses() == {"untouched": 1}
     assert bench.audited().valid == 4
+
+
+def test_what_is_older_than_kafka_keeps_it_is_told_and_not_sent(bench: Bench) -> None:
+    bench.judged(b"nonsense")
+    retention = bench.settings.stream(bench.topology.stream).retention.model_copy(update={"validated_days": 1e-6})
+    stream = bench.settings.stream(bench.topology.stream).model_copy(update={"retention": retention})
+    bench.settings = bench.settings.model_copy(update={"streams": {bench.topology.stream: stream}})
+    result = bench.again()
+    assert (result.chosen, result.sent, result.too_old) == (1, 0, 1)
+    assert "older than Kafka keeps" in result.sentence
+    assert bench.statuses() == {"untouched": 1}
 
 
 def test_only_what_is_asked_for_is_sent(bench: Bench) -> None:
