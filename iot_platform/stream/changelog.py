@@ -214,7 +214,6 @@ class Changelog:
         held = window.position is not None
         covered_to = window.position.covered_to if window.position is not None else -1
         while alive():
-            faultpoint("validator.restoring")
             for message in reader.consume(_BATCH, _POLL_SECONDS):
                 error = message.error()
                 if error is not None:

@@ -64,7 +64,9 @@ def sound(count: int = COUNT) -> list[dict[str, Any]]:
     ]
 
 
-def assert_repeats_are_known(settings: Settings, topology: Topology, sent: list[dict[str, Any]]) -> None:
+def assert_repeats_are_known(
+    settings: Settings, topology: Topology, sent: list[dict[str, Any]], *, ledger_is_whole: bool = True
+) -> None:
     """All of them sent again are duplicates, and new ones are valid."""
     more = sound(9)
     send(settings, topology.raw, [*sent, *more])
@@ -72,7 +74,8 @@ def assert_repeats_are_known(settings: Settings, topology: Topology, sent: list[
     assert (again.totals.duplicates, again.totals.valid) == (len(sent), len(more))
     valid = read_all(settings, topology.validated)
     assert Counter(kept.value for kept in valid) == Counter(item["value"] for item in [*sent, *more])
-    assert_ledger_is_whole(read_ledger(settings, topology.stream), read_all(settings, topology.raw))
+    if ledger_is_whole:
+        assert_ledger_is_whole(read_ledger(settings, topology.stream), read_all(settings, topology.raw))
 
 
 def store_of(settings: Settings, topology: Topology) -> Path:
@@ -182,7 +185,7 @@ def test_v3_a_ledger_that_does_not_reach_back_is_refused_where_nothing_else_know
     for future in admin.delete_records(places).values():
         future.result(60)
     if store == "rocksdb":  # its own store still knows them
-        assert_repeats_are_known(settings, topology, sent)
+        assert_repeats_are_known(settings, topology, sent, ledger_is_whole=False)
         shutil.rmtree(store_of(settings, topology))
     with pytest.raises(ChangelogTooShortError, match="within the deduplication window"):
         validate(settings, topology)
