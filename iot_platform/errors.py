@@ -9,6 +9,7 @@
     │   ├── PortTakenError        a port we were told to use is in use
     │   ├── DownloadError         something could not be fetched
     │   ├── AlreadyRunningError   a second start of what runs once
+    │   ├── DedupStoreError       the local store of accepted ids cannot be used; it is opened or built anew
     │   └── PausedError           the stream is paused: it goes on when somebody resumes it
     └── IntegrityError            data is not as the promise says; never retried, never skipped (exit code 1)
         ├── OffsetsLostError      offsets that we must read are gone, or were never there
@@ -64,6 +65,10 @@ class DownloadError(UnavailableError):
 
 
 class AlreadyRunningError(UnavailableError):
+    pass
+
+
+class DedupStoreError(UnavailableError):
     pass
 
 

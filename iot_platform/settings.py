@@ -12,7 +12,7 @@ import socket
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -113,6 +113,7 @@ class ValidatorSettings(_Section):
     linger_seconds: float = Field(0.01, ge=0, description="wait for company after the first record")
     transaction_timeout_seconds: float = Field(15, ge=1)
     session_timeout_seconds: float = Field(6, ge=6)
+    dedup_store: Literal["memory", "rocksdb"] = Field("memory", description="where accepted ids are kept")
     overflow_share: Annotated[float | None, CanBeNone] = Field(
         0.95, ge=0, le=1, description='share of dead records at which a stream pauses; 0 or "none" = never'
     )

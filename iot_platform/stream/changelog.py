@@ -18,7 +18,8 @@ from iot_platform.contract.topology import Topology
 from iot_platform.errors import ChangelogTooShortError, IntegrityError, KafkaUnavailableError, OffsetsLostError
 from iot_platform.faultpoints import faultpoint
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.dedup import DedupWindow
+from iot_platform.stream.dedup import Position, Window
+from iot_platform.stream.windows import Windows
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +35,24 @@ class PartitionState:
     """Where to go on in the raw partition, and the ids accepted within the window."""
 
     next_offset: int
-    window: DedupWindow
+    window: Window
+
+
+class _StrangeStoreError(Exception):
+    """A local store that is not of this ledger."""
 
 
 class Changelog:
     """Restores partitions of one stream."""
 
     def __init__(
-        self, clients: Clients, topology: Topology, window_hours: float, transaction_timeout_seconds: float
+        self, clients: Clients, topology: Topology, windows: Windows, transaction_timeout_seconds: float
     ) -> None:
         self._pending_seconds = transaction_timeout_seconds + _PENDING_MARGIN_SECONDS
         self._clients = clients
         self._topology = topology
-        self._window_ms = round(window_hours * _HOUR_MS)
+        self._windows = windows
+        self._window_ms = windows.window_ms
 
     def pending_over_at(self) -> float:
         """By when (monotonic seconds) every transaction that is open now is over, whatever became of its owner."""
@@ -63,9 +69,13 @@ class Changelog:
         KafkaUnavailableError when Kafka does not answer or `alive` turns false meanwhile.
         """
         committed = self._committed(consumer, partition, pending_over_at)
-        window = DedupWindow(self._window_ms)
-        covered_to = self._replay(partition, window, alive)
-        next_offset = self._agreed(partition, committed, covered_to, consumer)
+        window = self._windows.open(partition)
+        try:
+            covered_to = self._replay(partition, window, alive)
+            next_offset = self._agreed(partition, committed, covered_to, consumer)
+        except BaseException:
+            window.close()
+            raise
         log.info(
             "restored %s/%d: next offset %d, %d ids in the window",
             self._topology.raw, partition, next_offset, len(window),
@@ -116,23 +126,42 @@ class Changelog:
             )
         return next_offset
 
-    def _replay(self, partition: int, window: DedupWindow, alive: Callable[[], bool]) -> int | None:
+    def _replay(self, partition: int, window: Window, alive: Callable[[], bool]) -> int | None:
         """Feed the window from the ledger; the last raw offset the ledger covers, None when it is empty."""
         # The end is told by an empty fetch, for which the broker would wait half a second by default.
         options = {"enable.partition.eof": True, "fetch.wait.max.ms": 10}
         reader = self._clients.consumer(f"{self._topology.validator_group}-restore", options)
         try:
-            start = self._start(reader, partition)
-            reader.assign([start])
-            return self._read(reader, window, alive)
+            try:
+                return self._read_from(reader, self._start(reader, partition, window), window, alive)
+            except _StrangeStoreError as error:
+                log.warning("%s/%d: the local store is built anew: %s", self._topology.ledger, partition, error)
+                window.clear()
+                return self._read_from(reader, self._start(reader, partition, window), window, alive)
         finally:
             reader.close()
 
-    def _start(self, reader: Consumer, partition: int) -> TopicPartition:
-        """The first ledger offset within the window, which ends at the newest time stamp in the ledger."""
+    def _read_from(
+        self, reader: Consumer, start: TopicPartition, window: Window, alive: Callable[[], bool]
+    ) -> int | None:
+        reader.assign([start])
+        return self._read(reader, window, alive)
+
+    def _start(self, reader: Consumer, partition: int, window: Window) -> TopicPartition:
+        """The first ledger offset that the window does not hold."""
         at = TopicPartition(self._topology.ledger, partition)
         low, high = reader.get_watermark_offsets(at, timeout=_ANSWER_SECONDS)
         self._refuse_open_transaction(at, high)
+        held = window.position
+        if held is None:
+            return self._start_of_window(reader, at, low, high)
+        if not low <= held.ledger_next <= high:
+            raise _StrangeStoreError(f"it ends at {held.ledger_next}, the ledger has {low} to {high}")
+        return TopicPartition(at.topic, partition, held.ledger_next)
+
+    def _start_of_window(self, reader: Consumer, at: TopicPartition, low: int, high: int) -> TopicPartition:
+        """The first ledger offset within the window, which ends at the newest time stamp in the ledger."""
+        partition = at.partition
         newest_ms = self._newest_ms(reader, partition, low, high)
         if newest_ms is None:
             return TopicPartition(at.topic, partition, low)
@@ -181,18 +210,23 @@ class Changelog:
             step *= 8
         return None
 
-    def _read(self, reader: Consumer, window: DedupWindow, alive: Callable[[], bool]) -> int | None:
-        covered_to: int | None = None
+    def _read(self, reader: Consumer, window: Window, alive: Callable[[], bool]) -> int | None:
+        held = window.position is not None
+        covered_to = window.position.covered_to if window.position is not None else -1
         while alive():
-            faultpoint("validator.restoring")
             for message in reader.consume(_BATCH, _POLL_SECONDS):
                 error = message.error()
                 if error is not None:
                     # End of the partition as a read_committed reader sees it: the last stable offset.
                     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-                        return covered_to
+                        return covered_to if covered_to >= 0 else None
                     raise KafkaException(error)
                 entry = ledger.decode(message.value() or b"")
-                window.accept_packed(entry.ids, message.timestamp()[1])
-                covered_to = max(entry.last, covered_to if covered_to is not None else -1)
+                if held and entry.first != covered_to + 1:
+                    raise _StrangeStoreError(f"it covers to {covered_to}, the ledger goes on at {entry.first}")
+                covered_to = max(entry.last, covered_to)
+                window.accept_packed(
+                    entry.ids, message.timestamp()[1], Position((message.offset() or 0) + 1, covered_to)
+                )
+                faultpoint("validator.restoring")
         raise KafkaUnavailableError("The ledger was not read to its end before the stop.")

@@ -8,9 +8,9 @@ confirmed by all 16 bytes. A run is dropped as a whole once its newest id has le
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,81 @@ _RECENT_IDS: Final = 65_536
 _MERGED_SPAN_SHARE: Final = 12  # no run spans more than a twelfth of the window, so that expiry stays granular
 
 Known = Literal["new", "duplicate", "conflict"]
+
+
+@dataclass(frozen=True)
+class Position:
+    """How much of the ledger a store holds: all before offset `ledger_next`, raw offsets up to `covered_to`."""
+
+    ledger_next: int
+    covered_to: int
+
+
+class Window(Protocol):
+    """The accepted ids of one partition within a window of stream time. Two stores keep this: here and in rocks.py.
+
+    An id is known for the whole window, and forgotten at the latest a twelfth of the window after.
+    """
+
+    stream_time_ms: int
+
+    def __len__(self) -> int: ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of memory."""
+
+    @property
+    def position(self) -> Position | None:
+        """What it held when it was opened, or has remembered since; None for a store that begins empty."""
+
+    def classify(self, ids: Sequence[bytes], fingerprints: Sequence[int]) -> list[Known] | None:
+        """What each id is, in order, or None when all are new. Nothing is remembered: see `accept`.
+
+        An id that stands twice in the argument is new the first time only.
+        """
+
+    def accept(
+        self, ids: Sequence[bytes], fingerprints: Sequence[int], stream_time_ms: int, position: Position | None = None
+    ) -> None:
+        """Remember ids whose transaction is committed. `stream_time_ms` never moves the window back.
+
+        `position` is kept with them, in the same step; None leaves it where it was.
+        """
+
+    def accept_packed(self, pairs: bytes, stream_time_ms: int, position: Position) -> None:
+        """Remember the `ids` of a ledger entry (ID_BYTES and FINGERPRINT_BYTES each, big endian)."""
+
+    def clear(self) -> None:
+        """Forget everything, the position too."""
+
+    def close(self) -> None:
+        """Use it no more."""
+
+
+def verdicts(
+    ids: Sequence[bytes], fingerprints: Sequence[int], known: Callable[[int, bytes], int | None]
+) -> list[Known]:
+    """What each id is; `known` gives the fingerprint with which the id at a place was accepted before."""
+    here: dict[bytes, int] = {}
+    found: list[Known] = []
+    for place, (message_id, fingerprint) in enumerate(zip(ids, fingerprints, strict=True)):
+        before = here.get(message_id)
+        if before is None:
+            before = known(place, message_id)
+        if before is None:
+            here[message_id] = fingerprint
+            found.append("new")
+        else:
+            found.append("duplicate" if before == fingerprint else "conflict")
+    return found
+
+
+def unpack_pairs(pairs: bytes) -> tuple[list[bytes], list[int]]:
+    """Ids and fingerprints of a ledger entry."""
+    columns = np.frombuffer(pairs, dtype=_PAIR)
+    ids = [pairs[start : start + ID_BYTES] for start in range(0, len(pairs), PAIR_BYTES)]
+    return ids, columns["fingerprint"].tolist()
 
 
 def pack_ids(message_ids: Sequence[str]) -> list[bytes]:
@@ -99,7 +174,7 @@ def _hash(highs: U64, lows: U64) -> U64:
 
 
 class DedupWindow:
-    """The accepted ids of one partition over the last `window_ms` of stream time."""
+    """A `Window` in memory: it begins empty, and is filled from the ledger."""
 
     def __init__(self, window_ms: int, *, recent_ids: int = _RECENT_IDS) -> None:
         self._window_ms = window_ms
@@ -107,6 +182,7 @@ class DedupWindow:
         self._recent: dict[bytes, int] = {}
         self._recent_oldest_ms = 0
         self._runs: list[_Run] = []
+        self._position: Position | None = None
         self.stream_time_ms = 0
 
     def __len__(self) -> int:
@@ -118,25 +194,12 @@ class DedupWindow:
         return sum(run.size_bytes for run in self._runs)
 
     def classify(self, ids: Sequence[bytes], fingerprints: Sequence[int]) -> list[Known] | None:
-        """What each id is, in order, or None when all are new. Nothing is remembered: see `accept`.
-
-        An id that stands twice in the argument is new the first time only.
-        """
         if not ids:
             return None
         old = self._find_in_runs(ids)
         if not old and len(set(ids)) == len(ids) and self._recent.keys().isdisjoint(ids):
             return None
-        here: dict[bytes, int] = {}
-        verdicts: list[Known] = []
-        for place, (message_id, fingerprint) in enumerate(zip(ids, fingerprints, strict=True)):
-            known = here.get(message_id, self._recent.get(message_id, old.get(place)))
-            if known is None:
-                here[message_id] = fingerprint
-                verdicts.append("new")
-            else:
-                verdicts.append("duplicate" if known == fingerprint else "conflict")
-        return verdicts
+        return verdicts(ids, fingerprints, lambda place, message_id: self._recent.get(message_id, old.get(place)))
 
     def _find_in_runs(self, ids: Sequence[bytes]) -> dict[int, int]:
         if not self._runs:
@@ -149,8 +212,16 @@ class DedupWindow:
             found.update(run.find(hashes, highs))
         return found
 
-    def accept(self, ids: Sequence[bytes], fingerprints: Sequence[int], stream_time_ms: int) -> None:
-        """Remember ids whose transaction is committed. `stream_time_ms` never moves the window back."""
+    @property
+    def position(self) -> Position | None:
+        return self._position
+
+    def accept(
+        self, ids: Sequence[bytes], fingerprints: Sequence[int], stream_time_ms: int, position: Position | None = None
+    ) -> None:
+        self._position = position or self._position
+        if self._recent and stream_time_ms - self._recent_oldest_ms > self._window_ms // _MERGED_SPAN_SHARE:
+            self._freeze()  # a slow stream, or a jump of time: do not let the dictionary outlive the window
         self.stream_time_ms = max(self.stream_time_ms, stream_time_ms)
         if not self._recent:
             self._recent_oldest_ms = self.stream_time_ms
@@ -159,11 +230,14 @@ class DedupWindow:
             self._freeze()
         self._expire()
 
-    def accept_packed(self, pairs: bytes, stream_time_ms: int) -> None:
-        """Remember the `ids` of a ledger entry (ID_BYTES and FINGERPRINT_BYTES each, big endian)."""
-        columns = np.frombuffer(pairs, dtype=_PAIR)
-        ids = [pairs[start : start + ID_BYTES] for start in range(0, len(pairs), PAIR_BYTES)]
-        self.accept(ids, columns["fingerprint"].tolist(), stream_time_ms)
+    def accept_packed(self, pairs: bytes, stream_time_ms: int, position: Position) -> None:
+        self.accept(*unpack_pairs(pairs), stream_time_ms, position)
+
+    def clear(self) -> None:
+        self._recent, self._runs, self._position, self.stream_time_ms = {}, [], None, 0
+
+    def close(self) -> None:
+        pass
 
     def _freeze(self) -> None:
         halves = np.frombuffer(b"".join(self._recent), dtype=">u8").astype(np.uint64).reshape(-1, 2)
@@ -183,8 +257,6 @@ class DedupWindow:
 
     def _expire(self) -> None:
         horizon_ms = self.stream_time_ms - self._window_ms
-        if self._recent and self._recent_oldest_ms < horizon_ms - self._window_ms // _MERGED_SPAN_SHARE:
-            self._freeze()  # a slow stream: do not let the dictionary outlive the window
         if self._runs and self._runs[0].newest_ms < horizon_ms:
             self._runs = [run for run in self._runs if run.newest_ms >= horizon_ms]
 
@@ -197,7 +269,7 @@ def pack_pairs(ids: Iterable[bytes], fingerprints: Iterable[int]) -> bytes:
     )
 
 
-def memory_of(windows: Iterable[DedupWindow]) -> dict[str, Any]:
+def memory_of(windows: Iterable[Window]) -> dict[str, Any]:
     """Ids held and bytes used, for heartbeats."""
     held = list(windows)
     return {"ids": sum(map(len, held)), "bytes": sum(window.size_bytes for window in held)}

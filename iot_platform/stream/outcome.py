@@ -16,7 +16,7 @@ from iot_platform.contract.judge import Judgement, repaired_header
 from iot_platform.contract.ledger import LedgerEntry
 from iot_platform.contract.reasons import Code, Reason
 from iot_platform.contract.topology import Topology
-from iot_platform.stream.dedup import DedupWindow, pack_ids, pack_pairs
+from iot_platform.stream.dedup import Window, pack_ids, pack_pairs
 from iot_platform.stream.headers import Headers, read_headers
 from iot_platform.stream.record import Parts, Record, record_of, shrunk
 
@@ -104,7 +104,7 @@ class Sorter:
         self._most_bytes = most_bytes
 
     def sort(
-        self, part: Slice, judgement: Judgement, window: DedupWindow, next_offset: int, now: str, cap_ms: int
+        self, part: Slice, judgement: Judgement, window: Window, next_offset: int, now: str, cap_ms: int
     ) -> Outcome:
         """`next_offset` is the first raw offset not yet in the ledger; `cap_ms` bounds stream time (a clock in 2099).
 

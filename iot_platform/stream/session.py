@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -26,13 +27,14 @@ from iot_platform.stream.brake import Brake
 from iot_platform.stream.changelog import Changelog, PartitionState
 from iot_platform.stream.client_options import consumer_options, producer_options
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.dedup import memory_of
+from iot_platform.stream.dedup import Position, memory_of
 from iot_platform.stream.intake import BatchPolicy, Intake
 from iot_platform.stream.outcome import Outcome, Sorter
 from iot_platform.stream.poison import PoisonHunt, Span
 from iot_platform.stream.topics import raw_max_bytes
 from iot_platform.stream.totals import Totals
 from iot_platform.stream.transaction import AbortRequiredError, RefusedError, Transactions
+from iot_platform.stream.windows import Windows
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +68,9 @@ class Session:
         self._decider = Decider(judge, sorter, clock)
         clients = Clients(settings)
         timeout_seconds = settings.validator.transaction_timeout_seconds
-        self._changelog = Changelog(
-            clients, self._topology, settings.stream(stream).dedup_window_hours, timeout_seconds
-        )
+        self._changelog = Changelog(clients, self._topology, Windows(settings, stream, slot), timeout_seconds)
         self._partitions: dict[int, PartitionState] = {}
+        self._entries: dict[int, Position] = {}
         self._failure: Exception | None = None
         self._stop = Stop()
         producer, connections = clients.watched_producer(producer_options(settings, stream, slot))
@@ -101,8 +102,17 @@ class Session:
             on_batch()
 
     def close(self) -> None:
-        self._consumer.close()
-        self._transactions.close()
+        try:
+            self._consumer.close()
+        finally:  # a store left open would refuse the next session
+            self._transactions.close()
+            for partition in list(self._partitions):
+                self._let_go(partition)
+
+    def _let_go(self, partition: int) -> None:
+        state = self._partitions.pop(partition, None)
+        if state is not None:
+            state.window.close()
 
     def facts(self) -> dict[str, Any]:
         """What `status` shows of this session."""
@@ -158,6 +168,7 @@ class Session:
 
     def _transact(self, outcomes: list[Outcome]) -> None:
         offsets = [TopicPartition(self._topology.raw, outcome.partition, outcome.last + 1) for outcome in outcomes]
+        self._entries = {}
         self._transactions.begin()
         self._produce(outcomes)
         self._transactions.commit(offsets, self._consumer)
@@ -202,14 +213,21 @@ class Session:
                 key=ledger.key(outcome.partition),
                 value=value,
                 timestamp=outcome.stream_time_ms,
+                on_delivery=partial(self._note_entry, outcome),
             )
+
+    def _note_entry(self, outcome: Outcome, error: Any, message: Any) -> None:
+        """The ledger has an entry; called from inside the flush, before the commit."""
+        if error is None:
+            self._entries[outcome.partition] = Position(message.offset() + 1, outcome.last)
 
     def _remember(self, outcomes: list[Outcome]) -> None:
         self._totals.transactions += 1
         for outcome in outcomes:
             state = self._partitions.get(outcome.partition)
             if state is not None:
-                state.window.accept(outcome.ids, outcome.fingerprints, outcome.stream_time_ms)
+                position = self._entries.get(outcome.partition)
+                state.window.accept(outcome.ids, outcome.fingerprints, outcome.stream_time_ms, position)
                 self._partitions[outcome.partition] = PartitionState(outcome.last + 1, state.window)
             self._totals.add(outcome)
 
@@ -231,14 +249,14 @@ class Session:
         except (KafkaException, PlatformError) as error:
             self._failure = error
             for partition in partitions:
-                self._partitions.pop(partition.partition, None)
+                self._let_go(partition.partition)
             return
         consumer.incremental_assign(partitions)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """No transaction is open here: callbacks run inside `consume`, transactions between two calls of it."""
         for partition in partitions:
-            self._partitions.pop(partition.partition, None)
+            self._let_go(partition.partition)
             self._hunt.forget(partition.partition)
         consumer.incremental_unassign(partitions)
 

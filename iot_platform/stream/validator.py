@@ -14,7 +14,7 @@ from iot_platform.contract.catalogue import load_catalogue
 from iot_platform.contract.judge import Judge
 from iot_platform.contract.reading import Freshness
 from iot_platform.contract.topology import Topology
-from iot_platform.errors import KafkaUnavailableError
+from iot_platform.errors import DedupStoreError, KafkaUnavailableError
 from iot_platform.lifecycle import Bounds, Heartbeat, Limit, Stop, lease
 from iot_platform.settings import Settings
 from iot_platform.stream.brake import Brake
@@ -87,7 +87,7 @@ class Validator:
             committed_before = self.totals.transactions
             try:
                 self._run_session(stop, limit, on_batch)
-            except (SessionLostError, KafkaException, KafkaUnavailableError) as error:
+            except (SessionLostError, KafkaException, KafkaUnavailableError, DedupStoreError) as error:
                 failures = 1 if self.totals.transactions > committed_before else failures + 1
                 self.totals.last_error = str(error)
                 wait_seconds = policy.wait_after(failures)
