@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def _made_before(settings: Settings) -> Cluster | None:
 def _decide(path: Path, cluster: Cluster) -> None:
     """Link a whole file into place: the first one stays, and nobody reads a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     temporary.write_text(json.dumps(asdict(cluster)), encoding="utf-8")
     try:
         path.hardlink_to(temporary)
