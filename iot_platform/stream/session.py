@@ -132,16 +132,24 @@ class Session:
             self._holding = False
 
     def _take(self, remaining: int | None) -> list[Any]:
-        messages = self._intake.poll(remaining)
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
+        try:
+            messages = self._intake.poll(remaining)
+        except KafkaException:
+            self._raise_failure()
+            raise
+        self._raise_failure()
         if self._holding:  # of a partition that has just come; `_seek_back` reads it again
             return []
         standing = {partition: state.next_offset for partition, state in self._partitions.items()}
         messages = self._intake.in_order(messages, standing)
         hunted = self._hunt.most([message.partition() for message in messages])
         return messages if hunted is None else self._intake.only(messages, *hunted)
+
+    def _raise_failure(self) -> None:
+        """What a rebalance met comes first: partitions that we did not take the client takes by itself, and fails."""
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
 
     def _validate(self, messages: list[Any]) -> int:
         """One transaction. The number of records it covered; 0 when it was aborted."""
