@@ -6,10 +6,7 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from iot_platform.stream.topics import ensure_topics
 from iot_platform.warehouse.connection import open_warehouse
 from tests.faults.conftest import Case
 from tests.faults.scene import KILLED, Scene
+from tests.support.held_file import held
 from tests.support.processes import has_stopped
 from tests.support.waiting import eventually
 
@@ -65,23 +63,6 @@ def test_f32_a_kill_at_any_step_of_a_load_loses_and_doubles_nothing(scene: Scene
     for _ in range(len(POINTS)):
         case.note()
     case.holds(scene)
-
-
-_HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
-
-
-@contextmanager
-def held(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process has the file open."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        try:
-            yield holder
-        finally:
-            holder.kill()
 
 
 @pytest.mark.parametrize("asleep", [False, True], ids=["awake", "asleep"])

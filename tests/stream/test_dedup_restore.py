@@ -11,16 +11,14 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 
-from iot_platform.clock import SystemClock
 from iot_platform.contract import ledger
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import ChangelogTooShortError
 from iot_platform.faultpoints import InjectedFaultError, arm
-from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics
-from iot_platform.stream.validator import Validator
+from tests.support.pipeline import validate
 from tests.support.processes import running
 from tests.support.readings import encoded
 from tests.support.topics import assert_ledger_is_whole, read_all, read_ledger, send
@@ -49,12 +47,6 @@ def topology(settings: Settings, stream_name: str) -> Topology:
 def disarmed() -> Iterator[None]:
     yield
     arm("")
-
-
-def validate(settings: Settings, topology: Topology) -> Validator:
-    validator = Validator(settings, topology.stream, 0, SystemClock())
-    validator.run(Stop(), Limit(Bounds(until_caught_up=True, seconds=60), SystemClock()), lambda: None)
-    return validator
 
 
 def sound(count: int = COUNT) -> list[dict[str, Any]]:

@@ -8,18 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from iot_platform.clock import SystemClock
 from iot_platform.contract import dead_letter
 from iot_platform.contract.reasons import Code
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import IntegrityError
 from iot_platform.faultpoints import arm
-from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics
-from iot_platform.stream.validator import Validator
 from tests.support.limits import set_topic
+from tests.support.pipeline import validate
 from tests.support.readings import document, encoded
 from tests.support.topics import assert_ledger_is_whole, read_all, read_ledger, send
 
@@ -46,12 +44,6 @@ def topology(settings: Settings, stream_name: str) -> Topology:
 def disarmed() -> Iterator[None]:
     yield
     arm("")
-
-
-def validate(settings: Settings, topology: Topology) -> Validator:
-    validator = Validator(settings, topology.stream, 0, SystemClock())
-    validator.run(Stop(), Limit(Bounds(until_caught_up=True, seconds=60), SystemClock()), lambda: None)
-    return validator
 
 
 def readings(count: int) -> list[dict[str, object]]:

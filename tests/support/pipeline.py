@@ -21,9 +21,14 @@ def key_of(value: bytes) -> bytes:
         return b"sensor-1"
 
 
+def validate(settings: Settings, topology: Topology) -> Validator:
+    """Slot 0, run until it has caught up."""
+    validator = Validator(settings, topology.stream, 0, SystemClock())
+    validator.run(Stop(), Limit(Bounds(until_caught_up=True, seconds=60), SystemClock()), lambda: None)
+    return validator
+
+
 def validated(settings: Settings, topology: Topology, values: list[bytes]) -> Totals:
     """Send raw values, and validate all there is."""
     send(settings, topology.raw, [{"value": value, "key": key_of(value)} for value in values])
-    validator = Validator(settings, topology.stream, 0, SystemClock())
-    validator.run(Stop(), Limit(Bounds(until_caught_up=True, seconds=60), SystemClock()), lambda: None)
-    return validator.totals
+    return validate(settings, topology).totals

@@ -7,8 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC
 from pathlib import Path
 
@@ -18,8 +16,7 @@ from iot_platform.errors import DamagedError, IntegrityError, WarehouseBusyError
 from iot_platform.settings import Settings, WarehouseSettings, load_settings
 from iot_platform.warehouse import scripts
 from iot_platform.warehouse.connection import open_warehouse
-
-_HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+from tests.support.held_file import held
 
 
 @pytest.fixture
@@ -27,20 +24,6 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(
         instance="test", state_dir=tmp_path / "state", warehouse=WarehouseSettings(busy_timeout_seconds=0.3)
     )
-
-
-@contextmanager
-def held(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process has the file open."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        try:
-            yield holder
-        finally:
-            holder.kill()
 
 
 @pytest.mark.parametrize("read_only", [True, False])
