@@ -19,6 +19,7 @@ from iot_platform.orchestration.checks import checks
 from iot_platform.orchestration.reporting import (
     daily_job,
     daily_partitions,
+    keep_report_current,
     report_asset,
     report_schedules,
     weekly_report,
@@ -54,6 +55,7 @@ def defs() -> dg.Definitions:
         sensors=[
             keep_streams_running,
             keep_loading(cycle, settings.dagster.load_interval_seconds),
+            keep_report_current(daily),
             watch_sensor(settings),
         ],
         schedules=[upkeep_schedule, *report_schedules(settings, daily)],

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from iot_platform.orchestration.automation import REPORT
 from iot_platform.quality.checks import CHECKS
 from iot_platform.supervision.dagster_home import ui_url
 from tests.support.dagster_ui import Ui
@@ -103,8 +102,7 @@ def _wait_until_filled(ui: Ui) -> None:
         assets = ui.assets()
         judged = {name for asset in assets.values() for name, verdict in asset["checks"].items() if verdict}
         filled = {name for name, asset in assets.items() if asset["materialized"] or not asset["materializable"]}
-        empty = assets.keys() - filled - {REPORT}
-        return [*empty, *(CHECKS.keys() - judged)]
+        return [*(assets.keys() - filled), *(CHECKS.keys() - judged)]
 
     eventually(lambda: missing() == [], _FILLED_SECONDS, "every asset materialized and every check judged")
     eventually(lambda: _points(ui) >= _POINTS, _FILLED_SECONDS, f"{_POINTS} points in a plot")

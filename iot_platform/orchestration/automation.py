@@ -17,12 +17,12 @@ from iot_platform.supervision.status import read_json
 
 CYCLE = "load_and_refresh"
 REPORT = "quality_report"
-"""Made once a day, not in each cycle."""
+"""Not made in each cycle: by `keep_report_current`, and by its schedule."""
 _LOOK_SECONDS = 10
 _FIRST_LOADS_SECONDS = 15.0
 """Until there is a first reading, a load is tried this often: a newcomer is waiting."""
 
-_LIVE = [
+LIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -66,7 +66,7 @@ def keep_loading(job: UnresolvedAssetJobDefinition, interval_seconds: float) -> 
         if read_desired(settings).draining is Draining.ALL:
             return dg.SkipReason("Drained: `iot-platform up` starts the streams and the loads again.")
         mine = {CYCLE_TAG: "true"}
-        if context.instance.get_run_records(dg.RunsFilter(tags=mine, statuses=_LIVE), limit=1):
+        if context.instance.get_run_records(dg.RunsFilter(tags=mine, statuses=LIVE), limit=1):
             return dg.SkipReason("A cycle is under way.")
         newest = context.instance.get_run_records(dg.RunsFilter(tags=mine), limit=1)
         last_started = newest[0].create_timestamp if newest else None

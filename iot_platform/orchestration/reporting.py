@@ -1,4 +1,4 @@
-"""The quality report under Dagster: an asset by day, schedules for each day and each week."""
+"""The quality report under Dagster: an asset by day, kept current by a sensor, schedules for each day and each week."""
 
 # No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
@@ -9,14 +9,22 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from iot_platform.clock import SystemClock
+from iot_platform.orchestration.assets.marts import CYCLE_TAG
 from iot_platform.orchestration.assets.shown import OWNER, Group, figures
-from iot_platform.orchestration.automation import REPORT
+from iot_platform.orchestration.automation import LIVE, REPORT
 from iot_platform.orchestration.failing import failing
+from iot_platform.orchestration.upkeep import CURRENT_REPORT_TAG
 from iot_platform.settings import Settings, load_settings
+from iot_platform.supervision.slots import Draining, read_desired
+from iot_platform.supervision.status import read_json
 
 DAILY, WEEKLY = "daily_report", "weekly_report"
 SEND_TAG = "iot/send"
 """On runs of a schedule: they send the summary too. A person who builds a day again sends nothing."""
+
+CURRENT_MINUTES = 15
+"""How old the report of the day under way may grow. Making it takes a process and a few seconds."""
+_LOOK_SECONDS = 30
 
 _DAYS = {"mon": 1, "tue": 2, "wed": 3, "thu": 4, "fri": 5, "sat": 6, "sun": 0}  # as cron counts
 
@@ -105,6 +113,34 @@ def report_schedules(settings: Settings, daily: UnresolvedAssetJobDefinition) ->
         return dg.RunRequest(run_config=config, tags=tags)
 
     return [each_day, each_week]
+
+
+def keep_report_current(daily: UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+    """The sensor that makes the report of the day under way, and makes it again, so that there is one to read."""
+
+    @dg.sensor(
+        name="keep_report_current", job=daily, minimum_interval_seconds=_LOOK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Makes the report of today so far every {CURRENT_MINUTES} minutes, as soon as there are readings. "
+        "It sends nothing: the schedules do. Switch it off if the day before is enough.",
+    )  # fmt: skip
+    def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        settings, now = load_settings(), SystemClock().now()
+        if read_desired(settings).draining is Draining.ALL:
+            return dg.SkipReason("Drained: `iot-platform up` starts everything again.")
+        if not read_json(settings.state_dir / "totals.json").get("readings"):
+            return dg.SkipReason("There is no reading yet.")
+        mine = {CURRENT_REPORT_TAG: "true"}
+        newest = next(iter(context.instance.get_run_records(dg.RunsFilter(tags=mine), limit=1)), None)
+        if newest is None and context.instance.get_run_records(dg.RunsFilter(tags={CYCLE_TAG: "true"}, statuses=LIVE)):
+            return dg.SkipReason("The first readings are on their way to the readers' copy.")
+        if newest is not None and newest.dagster_run.status in LIVE:
+            return dg.SkipReason("The report is being made.")
+        if newest is not None and now - newest.create_timestamp < timedelta(minutes=CURRENT_MINUTES):
+            return dg.SkipReason(f"The report is younger than {CURRENT_MINUTES} minutes.")
+        return dg.RunRequest(partition_key=str(now.astimezone(UTC).date()), tags=mine)
+
+    return sensor
 
 
 def _yesterday(now: datetime) -> date:

@@ -3,6 +3,7 @@
 What is kept, by age:
 
     cycles that succeeded      a day; then the last one of each hour, so that its partitions stay shown as built
+    reports of a day under way the same; then the last one of each day
     every other run            `dagster.retention_days`, and so the last cycles of each hour
     observations of no run     three days
     verdicts of checks         three days, and the newest of each check
@@ -11,7 +12,7 @@ Ticks are Dagster's own to purge (`retention` in dagster.yaml).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,10 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventL
 from iot_platform.orchestration.assets.marts import CYCLE_TAG
 from iot_platform.settings import Settings
 
+CURRENT_REPORT_TAG = "iot/current_report"
+"""On runs of `keep_report_current`."""
+_REPEATED = (CYCLE_TAG, CURRENT_REPORT_TAG)
+"""Runs that come again and again for one partition: the last one of it is what is worth keeping."""
 _PARTITION_TAG = "dagster/partition"
 _NO_RUN = ""
 _AT_ONCE = 500
@@ -76,22 +81,25 @@ def _old_runs(instance: dg.DagsterInstance, now: datetime, kept: Kept) -> list[d
     old = instance.get_run_records(
         dg.RunsFilter(statuses=ended, created_before=now - kept.runs), limit=_AT_ONCE, ascending=True
     )
-    cycles = instance.get_run_records(
+    return [*old, *(record for tag in _REPEATED for record in thinned(_repeated(instance, now, kept, tag)))]
+
+
+def _repeated(instance: dg.DagsterInstance, now: datetime, kept: Kept, tag: str) -> Sequence[dg.RunRecord]:
+    return instance.get_run_records(
         dg.RunsFilter(
             statuses=[dg.DagsterRunStatus.SUCCESS],
-            tags={CYCLE_TAG: "true"},
+            tags={tag: "true"},
             created_before=now - kept.cycles,
             created_after=now - kept.runs,
         ),
         limit=_AT_ONCE + 24 * 60,
     )
-    return [*old, *thinned(cycles)]
 
 
-def thinned(cycles: Iterable[dg.RunRecord]) -> Iterator[dg.RunRecord]:
-    """Of cycles, the newest first, all but the first of each partition."""
+def thinned(repeated: Iterable[dg.RunRecord]) -> Iterator[dg.RunRecord]:
+    """Of runs, the newest first, all but the first of each partition."""
     seen: set[str] = set()
-    for record in cycles:
+    for record in repeated:
         partition = record.dagster_run.tags.get(_PARTITION_TAG, "")
         if partition in seen:
             yield record

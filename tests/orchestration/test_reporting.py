@@ -1,8 +1,11 @@
-"""The report under Dagster: a day made again by hand, and what the schedules ask for."""
+"""The report under Dagster: a day made again by hand, and what the schedules and the sensor ask for."""
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,15 +13,22 @@ import dagster as dg
 import pytest
 
 from iot_platform.clock import SystemClock
+from iot_platform.lifecycle import write_atomically
+from iot_platform.orchestration.assets.marts import CYCLE_TAG
 from iot_platform.orchestration.reporting import (
+    CURRENT_MINUTES,
+    DAILY,
     SEND_TAG,
     daily_job,
     daily_partitions,
+    keep_report_current,
     report_asset,
     report_schedules,
     weekly_report,
 )
+from iot_platform.orchestration.upkeep import CURRENT_REPORT_TAG
 from iot_platform.settings import Settings, load_settings
+from iot_platform.supervision.slots import Draining, change_desired
 from iot_platform.warehouse.connection import open_warehouse
 from tests.orchestration.here import installed
 from tests.quality.rows import load, reading
@@ -96,6 +106,69 @@ def test_the_schedules_ask_for_the_days_that_are_over_at_the_time_of_the_setting
     (asked,) = weekly.evaluate_tick(dg.build_schedule_context(scheduled_execution_time=at)).run_requests or []
     assert asked.run_config["ops"]["report_of_a_week"]["config"] == {"last_day": "2026-07-04"}
     assert asked.tags[SEND_TAG] == "true"
+
+
+class Keeping:
+    """The sensor `keep_report_current` and the instance that it looks at."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        asset = report_asset(daily_partitions(datetime(2026, 7, 1, tzinfo=UTC)))
+        self._sensor = keep_report_current(daily_job(asset))
+        self._instance = instance
+
+    def ask(self) -> dg.RunRequest | str:
+        """What it asks for, or why it does nothing."""
+        answer = self._sensor(dg.build_sensor_context(instance=self._instance))
+        assert isinstance(answer, dg.RunRequest | dg.SkipReason)
+        return answer if isinstance(answer, dg.RunRequest) else str(answer.skip_message)
+
+    def add_run(self, tag: str, status: dg.DagsterRunStatus, minutes_ago: float) -> None:
+        run = dg.DagsterRun(job_name=DAILY, run_id=str(uuid.uuid4()), status=status, tags={tag: "true"})
+        self._instance.run_storage.add_historical_run(run, datetime.now(UTC) - timedelta(minutes=minutes_ago))
+
+
+@pytest.fixture
+def keeping(instance: dg.DagsterInstance, here: Settings) -> Keeping:
+    write_atomically(here.state_dir / "totals.json", json.dumps({"readings": 7}))
+    return Keeping(instance)
+
+
+def test_the_report_of_today_is_made_as_soon_as_there_are_readings_for_the_readers(
+    here: Settings, keeping: Keeping
+) -> None:
+    days = {str(datetime.now(UTC).date())}
+    write_atomically(here.state_dir / "totals.json", json.dumps({"readings": 0}))
+    assert keeping.ask() == "There is no reading yet."
+    write_atomically(here.state_dir / "totals.json", json.dumps({"readings": 7}))
+    asked = keeping.ask()
+    assert isinstance(asked, dg.RunRequest)
+    assert asked.partition_key in days | {str(datetime.now(UTC).date())}
+    assert asked.tags == {CURRENT_REPORT_TAG: "true"}, "it must send nothing"
+    keeping.add_run(CYCLE_TAG, dg.DagsterRunStatus.STARTED, 0.1)
+    assert keeping.ask() == "The first readings are on their way to the readers' copy."
+
+
+@pytest.mark.parametrize(
+    ("status", "minutes_ago", "reason"),
+    [
+        (dg.DagsterRunStatus.STARTED, 40, "The report is being made."),
+        (dg.DagsterRunStatus.SUCCESS, CURRENT_MINUTES - 1, f"The report is younger than {CURRENT_MINUTES} minutes."),
+        (dg.DagsterRunStatus.FAILURE, CURRENT_MINUTES - 1, f"The report is younger than {CURRENT_MINUTES} minutes."),
+        (dg.DagsterRunStatus.SUCCESS, CURRENT_MINUTES + 1, None),
+    ],
+)
+def test_the_report_of_today_is_made_again_when_it_is_old(
+    keeping: Keeping, status: dg.DagsterRunStatus, minutes_ago: float, reason: str | None
+) -> None:
+    keeping.add_run(CYCLE_TAG, dg.DagsterRunStatus.STARTED, 0.1)
+    keeping.add_run(CURRENT_REPORT_TAG, status, minutes_ago)
+    asked = keeping.ask()
+    assert (asked if isinstance(asked, str) else None) == reason
+
+
+def test_when_all_is_drained_no_report_is_made(here: Settings, keeping: Keeping) -> None:
+    change_desired(here, lambda desired: replace(desired, draining=Draining.ALL))
+    assert keeping.ask() == "Drained: `iot-platform up` starts everything again."
 
 
 def test_the_days_begin_with_the_installations_first_and_end_with_today() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from iot_platform.orchestration.assets.marts import CYCLE_TAG
 from iot_platform.orchestration.automation import PARTITION_FORMAT
-from iot_platform.orchestration.upkeep import Kept, Removed, remove_old
+from iot_platform.orchestration.upkeep import CURRENT_REPORT_TAG, Kept, Removed, remove_old
 from iot_platform.settings import load_settings
 from tests.orchestration.history import Past
 
@@ -58,6 +58,15 @@ def test_of_cycles_that_succeeded_one_an_hour_is_kept_after_a_day(past: Past) ->
     ancient = cycle(past, ago(days=14, hours=1))
     assert clean(past).runs == len([*removed, ancient])
     assert past.run_ids == {last_of_hour, only_of_hour, failed, *of_today}
+
+
+def test_of_reports_of_a_day_under_way_one_a_day_is_kept_after_a_day(past: Past) -> None:
+    tags = {CURRENT_REPORT_TAG: "true", "dagster/partition": "2026-01-29"}
+    past.run(ago(days=2, hours=1), Status.SUCCESS, tags)
+    last_of_day = past.run(ago(days=2), Status.SUCCESS, tags)
+    of_an_hour = cycle(past, ago(days=2))
+    assert clean(past).runs == 1
+    assert past.run_ids == {last_of_day, of_an_hour}
 
 
 def test_nothing_of_a_removed_run_is_left_behind(past: Past) -> None:
