@@ -25,7 +25,7 @@ def wait_until_loaded(settings: Settings, stream: str, clock: Clock, tell: Calla
     standstill_seconds = _STANDSTILL_SECONDS
     if settings.dagster.enabled:  # between two cycles nothing is loaded
         standstill_seconds += 2 * settings.dagster.load_interval_seconds
-    least, since = None, clock.monotonic()
+    least, since, told = None, clock.monotonic(), ""
     while True:
         validator, loader = group_lag(clients, stream, clock)
         waiting = validator.messages + loader.messages
@@ -40,5 +40,14 @@ def wait_until_loaded(settings: Settings, stream: str, clock: Clock, tell: Calla
                 f"The {stage} of stream {stream} stands still; {waiting:,} offsets wait.",
                 next_step=f"Start everything with `iot-platform up`, or this stage with `{command} --until-caught-up`.",
             )
-        tell(f"{validator.messages:,} offsets to validate, {loader.messages:,} to load …")
+        if (now := _sentence(settings, validator.messages, loader.messages)) != told:
+            tell(told := now)
         time.sleep(_POLL_SECONDS)
+
+
+def _sentence(settings: Settings, to_validate: int, to_load: int) -> str:
+    """What waits, and for what."""
+    if to_validate or not settings.dagster.enabled:
+        return f"{to_validate:,} offsets to validate, {to_load:,} to load …"
+    each = f"{settings.dagster.load_interval_seconds:g} s"
+    return f"All is validated; {to_load:,} offsets wait for the next load, which comes each {each} …"
