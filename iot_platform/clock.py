@@ -48,3 +48,11 @@ def unix_millis(moment: datetime) -> int:
 
 def from_unix_millis(millis: int) -> datetime:
     return datetime.fromtimestamp(millis / 1000, UTC)
+
+
+def duration(seconds: float) -> str:
+    """As a person says it: 40 s, 12 min, 3.5 h, 2 days."""
+    for limit, size, unit in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
+        if seconds < limit:
+            return f"{round(seconds / size, 1 if unit == 'h' else None):g} {unit}"
+    return f"{seconds / 86_400:.1f} days"

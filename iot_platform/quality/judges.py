@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from iot_platform.clock import duration
 from iot_platform.quality.levels import Levels
-from iot_platform.quality.verdict import Verdict, duration, moment, offending, per_cent
+from iot_platform.quality.verdict import Verdict, moment, offending, per_cent
 
 _FLOWS_FROM_HOURS = 3
 _OLD_SNAPSHOT_SECONDS = 600.0

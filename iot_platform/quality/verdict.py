@@ -77,13 +77,5 @@ def moment(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def duration(seconds: float) -> str:
-    """As a person says it: 40 s, 12 min, 3.5 h, 2 days."""
-    for limit, size, unit in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
-        if seconds < limit:
-            return f"{round(seconds / size, 1 if unit == 'h' else None):g} {unit}"
-    return f"{seconds / 86_400:.1f} days"
-
-
 def per_cent(share: float) -> str:
     return f"{100 * share:.3g} %"

@@ -11,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from iot_platform.quality.verdict import duration, moment, per_cent
+from iot_platform.clock import duration
+from iot_platform.quality.verdict import moment, per_cent
 from iot_platform.report import svg
 from iot_platform.report.figures import Figures, NullRate, Reason, Sensor
 from iot_platform.report.texts import capitalized, coded, markdown, number, points, share_points, visible

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from iot_platform.clock import duration
 from iot_platform.quality.levels import Levels
-from iot_platform.quality.verdict import TROUBLEMAKERS, duration, moment, per_cent
+from iot_platform.quality.verdict import TROUBLEMAKERS, moment, per_cent
 from iot_platform.report.figures import Culprit, Figures, Reason, Since
 from iot_platform.report.period import Period
 

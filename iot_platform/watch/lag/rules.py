@@ -59,7 +59,7 @@ def status_of(window: Window) -> Status:
         return Status.OK
     if stands_still(window):
         return Status.STALLED
-    return Status.OK if gained(window) else Status.WARNING
+    return Status.WARNING if grows(window) else Status.OK
 
 
 def is_behind(window: Window) -> bool:
@@ -99,5 +99,14 @@ def stands_still(window: Window) -> bool:
 
 def gained(window: Window) -> bool:
     """The lag became less, once at least, from one commit to the next."""
-    lags = [commit.lag for commit in window.commits if commit.lag is not None]
-    return any(after < before for before, after in pairwise(lags))
+    return any(after < before for before, after in pairwise(_lags(window)))
+
+
+def grows(window: Window) -> bool:
+    """The lag never became less, and is more than at first. (To Burrow it need not be more: docs/lag.md.)"""
+    lags = _lags(window)
+    return not gained(window) and bool(lags) and lags[-1] > lags[0]
+
+
+def _lags(window: Window) -> list[int]:
+    return [commit.lag for commit in window.commits if commit.lag is not None]

@@ -43,6 +43,13 @@ def test_a_reader_that_moves_and_does_not_gain_is_a_warning() -> None:
     assert status_of(replace(window, allowed=100)) is Status.OK
 
 
+def test_a_reader_in_step_is_ok_which_burrow_would_warn_of() -> None:
+    """The one exception: a reader in batches shows the same lag at each look, and misses nothing."""
+    commits = tuple(Commit(1_000 + 100 * n, 1_000 * n, 50) for n in range(1, 6))
+    window = Window(commits, (1_600,), lag=100, now_ms=6_000)
+    assert (rules.gained(window), status_of(window)) == (False, Status.OK)
+
+
 def test_a_group_of_which_no_commit_is_known_is_not_judged() -> None:
     assert status_of(Window((), (10,), lag=10, now_ms=1)) is Status.OK
 

@@ -1,0 +1,80 @@
+"""What was seen of a group on one partition, look by look: the last looks, and the commits that they showed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iot_platform.watch.lag.rules import Commit
+
+
+@dataclass(frozen=True)
+class Look:
+    """One partition as one group has it at one moment.
+
+    `low` to before `end` is what it may read, before `high` what is written; `committed` is its next offset, None
+    before its first commit. `active`: the group had members. `oldest_at_ms`: the time stamp of the first record that it
+    has not taken, None where nobody read it.
+    """
+
+    at_ms: int
+    low: int
+    end: int
+    high: int
+    committed: int | None
+    active: bool
+    oldest_at_ms: int | None = None
+
+    @property
+    def next_offset(self) -> int:
+        """Where the group goes on: at the log's start without a commit, or where retention took the rest."""
+        return self.low if self.committed is None else max(self.low, self.committed)
+
+    @property
+    def messages(self) -> int:
+        return max(0, self.end - self.next_offset)
+
+
+@dataclass(frozen=True)
+class BackStep:
+    """The log's end was `before`, and later `after`, which is less."""
+
+    before: int
+    after: int
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """The last looks and commits, oldest first. `back_step`: where the log's end went back, and all began anew."""
+
+    looks: tuple[Look, ...] = ()
+    commits: tuple[Commit, ...] = ()
+    back_step: BackStep | None = None
+
+    @property
+    def now(self) -> Look:
+        return self.looks[-1]
+
+
+def after(course: Course, look: Look, size: int) -> Course:
+    """The course with one look more; of looks and commits the last `size` are kept.
+
+    Kafka does not tell when a group committed. So a commit is seen where the offset has changed, and where a member
+    holds on to it: who is there and stands still commits the same again, who is gone commits nothing.
+    """
+    if course.looks and look.high < course.now.high:
+        return after(Course(back_step=BackStep(course.now.high, look.high, look.at_ms)), look, size)
+    commits = (*course.commits, _commit(look)) if _committed(course, look) else course.commits
+    looks = (*course.looks, look)[-size:]
+    return Course(looks, commits[-size:], course.back_step if len(looks) < size else None)
+
+
+def _committed(course: Course, look: Look) -> bool:
+    if look.committed is None:
+        return False
+    return not course.commits or look.active or look.committed != course.commits[-1].offset
+
+
+def _commit(look: Look) -> Commit:
+    assert look.committed is not None
+    return Commit(look.committed, look.at_ms, look.messages)

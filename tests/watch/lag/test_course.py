@@ -1,0 +1,51 @@
+"""Looks become a course: which of them show a commit, what is kept, and how it begins anew."""
+
+from __future__ import annotations
+
+import msgspec
+
+from iot_platform.watch.lag.course import BackStep, Course, after
+from tests.watch.lag.courses import course, looked, run
+
+
+def test_a_member_that_stands_still_commits_the_same_again_and_who_is_gone_commits_nothing() -> None:
+    there = run([10, 20, 30], [5, 5, 5])
+    gone = run([10, 20, 30], [5, 5, 5], active=False)
+    assert [(commit.offset, commit.at_ms, commit.lag) for commit in there.commits] == [
+        (5, 0, 5), (5, 30_000, 15), (5, 60_000, 25),
+    ]  # fmt: skip
+    assert [(commit.offset, commit.at_ms) for commit in gone.commits] == [(5, 0)]
+
+
+def test_an_offset_that_changed_is_a_commit_also_of_a_group_without_members() -> None:
+    loads = run([10, 20, 30, 40], [5, 5, 25, 25], active=False)
+    assert [(commit.offset, commit.at_ms) for commit in loads.commits] == [(5, 0), (25, 60_000)]
+
+
+def test_before_the_first_commit_there_is_none() -> None:
+    assert run([10, 20], [None, None]).commits == ()
+
+
+def test_the_last_looks_are_kept_and_the_last_commits_however_old() -> None:
+    stopped = course(
+        [looked(n * 1000, 10 * n, 10 * n) for n in range(5)]
+        + [looked(n * 1000, 10 * n, 40, active=False) for n in range(5, 20)],
+        size=4,
+    )
+    assert [look.at_ms for look in stopped.looks] == [16_000, 17_000, 18_000, 19_000]
+    assert [commit.at_ms for commit in stopped.commits] == [1_000, 2_000, 3_000, 4_000]
+
+
+def test_a_log_whose_end_went_back_begins_a_new_course_and_tells_it_until_that_is_full() -> None:
+    made_anew = run([5_000, 5_010, 12], [4_000, 4_100, 0])
+    assert made_anew.back_step == BackStep(5_010, 12, 60_000)
+    assert [look.end for look in made_anew.looks] == [12]
+    for number in range(3, 12):
+        assert made_anew.back_step is not None
+        made_anew = after(made_anew, looked(number * 30_000, 12 + number, number), 10)
+    assert made_anew.back_step is None
+
+
+def test_a_course_can_be_kept_in_a_file() -> None:
+    kept = run([5_000, 12, 20], [4_000, None, 3])
+    assert msgspec.json.decode(msgspec.json.encode(kept), type=Course) == kept
