@@ -41,3 +41,8 @@ class ReportSettings(_Section):
 class AlertSettings(_Section):
     rules: Path | None = Field(None, description="alert rules (TOML); the built-in file where none is named")
     channels: tuple[SecretStr, ...] = Field((), description="where alerts go, as Apprise URLs")
+    heartbeat_url: SecretStr = Field(
+        SecretStr(""),
+        description="asked each minute while all is watched; who listens there misses it when we are gone",
+    )
+    runbooks: str = Field("docs/runbooks", min_length=1, description="where alerts say the pages of the rules are")

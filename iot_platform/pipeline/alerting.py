@@ -29,6 +29,7 @@ from iot_platform.watch.alerts.rules import load_rules
 from iot_platform.watch.alerts.sender import Channel, Outcome, channels_of, send
 from iot_platform.watch.alerts.shown import notice_row
 from iot_platform.watch.alerts.signals import Signal
+from iot_platform.watch.alerts.silences import Silence
 from iot_platform.watch.alerts.texts import Message, message_of, subject_of, trial
 
 __all__ = ["Delivered", "Evaluation", "Signal", "evaluate", "fired_between", "recent", "try_channels"]
@@ -53,8 +54,9 @@ def evaluate(settings: Settings, clock: Clock, signals: Iterable[Signal], unknow
     with lease(settings.lease_dir / "alerts.lock", "An evaluation of alerts"):
         now = clock.now()
         with open_alert_book(settings) as book:
-            memory = {incident.key: incident for incident in (Incident(**row) for row in book.open_incidents())}
-            after, notices = advance(rules, memory, signals, now, unknown)
+            memory = {incident.key: incident for incident in map(_incident, book.open_incidents())}
+            silences = [Silence(**row) for row in book.silences(now)]
+            after, notices = advance(rules, memory, signals, now, unknown, silences)
             unsent = _record(settings, book, memory, after, notices)
             book.remove_before(now - timedelta(days=settings.dagster.retention_days))
             due = [_due(row) for row in book.due(now)]
@@ -114,6 +116,10 @@ def _record(
     return nowhere(notices, goes_to)
 
 
+def _incident(row: Row) -> Incident:
+    return Incident(**{**row, "also": tuple(row["also"])})
+
+
 def _kept(notice: Notice, channels: Sequence[Channel]) -> NewNotice:
     return NewNotice(
         event=notice.event,
@@ -151,7 +157,7 @@ def _outcomes(settings: Settings, due: Sequence[Due]) -> dict[Channel, Outcome]:
     for channel in dict.fromkeys(one.channel for one in due):
         if channel in there:
             mine = [one.notice for one in due if one.channel == channel]
-            messages[channel] = message_of(mine, settings.instance)
+            messages[channel] = message_of(mine, settings.instance, settings.alerts.runbooks)
         else:
             gone[channel] = Outcome(sent=False, detail=f"{channel} is no longer in alerts.channels.", again=False)
     return {**gone, **send(urls, messages)}

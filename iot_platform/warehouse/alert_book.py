@@ -26,7 +26,8 @@ _LONGEST_WAIT_SECONDS = 0.2
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "256MB", "threads": 1}
 _INCIDENT = (
     "rule, subject, level, title, what_to_do, text, kind, signal, source, "
-    "since, fired_at, noticed_at, reminders, well_since, resolved_at"
+    "since, fired_at, noticed_at, reminders, well_since, resolved_at, "
+    "stream, runbook, also, covered_by, covered_at, silenced, untold"
 )
 
 Row = dict[str, Any]
@@ -92,6 +93,26 @@ class AlertBook:
     def recent_notices(self, limit: int) -> list[Row]:
         """The newest first: notice_id, event, told_at, subject, incident (JSON), deliveries (list of structs)."""
         return self._rows(_RECENT, [limit])
+
+    def silences(self, now: datetime) -> list[Row]:
+        """Those that are not over, the last to end last."""
+        return self._rows(_SILENCES, {"now": now})
+
+    def add_silence(self, silence: Mapping[str, Any]) -> None:
+        """Keep one; of the same rule and subject it takes the place of what is not over yet."""
+        with self._transaction():
+            self._connection.execute(_END_SILENCES, {name: silence[name] for name in ("rule", "subject", "made_at")})
+            self._connection.execute(_ADD_SILENCE, dict(silence))
+
+    def end_silences(self, rule: str, subject: str, now: datetime) -> int:
+        """End those of exactly this rule and subject; how many there were."""
+        with self._transaction():
+            ended = self._rows(_END_SILENCES, {"rule": rule, "subject": subject, "made_at": now})
+        return len(ended)
+
+    def history(self, since: datetime, limit: int) -> list[Row]:
+        """Incidents that fired and were not over before `since`, the last to fire first."""
+        return self._rows(_HISTORY, {"since": since, "limit": limit})
 
     def fired_between(self, start: datetime, end: datetime) -> list[Row]:
         """Incidents that fired before `end` and were not resolved before `start`, the first to fire first."""
@@ -203,13 +224,34 @@ UPDATE deliveries SET outcome = $outcome, attempts = $attempts, next_at = $next_
 WHERE notice_id = $notice_id AND channel = $channel
 """
 
+_SILENCES = """
+SELECT rule, subject, made_at, until, made_by, because FROM silences WHERE until > $now ORDER BY until, rule, subject
+"""
+
+_ADD_SILENCE = (
+    "INSERT INTO silences BY NAME SELECT $rule AS rule, $subject AS subject, $made_at AS made_at, "
+    "$until AS until, $made_by AS made_by, $because AS because"
+)
+
+_END_SILENCES = """
+UPDATE silences SET until = $made_at WHERE rule = $rule AND subject = $subject AND until > $made_at RETURNING rule
+"""
+
+_HISTORY = """
+SELECT rule, subject, level, title, text, since, fired_at, resolved_at, reminders, also, silenced, covered_by
+FROM incidents WHERE fired_at IS NOT NULL AND (resolved_at IS NULL OR resolved_at >= $since)
+ORDER BY fired_at DESC, rule, subject LIMIT $limit
+"""
+
 _ANY_OLD = """
 SELECT 1 FROM incidents WHERE resolved_at < $moment
+UNION ALL SELECT 1 FROM silences WHERE until < $moment
 UNION ALL SELECT 1 FROM notices WHERE told_at < $moment LIMIT 1
 """
 
 _REMOVE_OLD = (
     "DELETE FROM incidents WHERE resolved_at < ?",
+    "DELETE FROM silences WHERE until < ?",
     "DELETE FROM notices WHERE told_at < ?",
     "DELETE FROM deliveries WHERE notice_id NOT IN (SELECT notice_id FROM notices)",
 )

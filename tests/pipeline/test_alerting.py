@@ -365,3 +365,20 @@ def test_nothing_fires_and_nothing_was_told_before_the_first_evaluation(installe
     settings = installed()
     assert (firing_alerts(settings), recent(settings), evaluated_at(settings)) == ([], [], None)
     assert not settings.state_dir.joinpath("alerts").exists()
+
+
+def test_a_book_of_an_older_version_goes_on_where_it_was(installed: Installed, clock: ManualClock) -> None:
+    settings = installed()
+    settings.alert_book_path.parent.mkdir(parents=True)
+    first = "0001_alert_book.sql"
+    with duckdb.connect(str(settings.alert_book_path)) as book:
+        book.execute("CREATE TABLE scripts (name VARCHAR NOT NULL)")
+        book.execute("INSERT INTO scripts VALUES (?)", [first])
+        book.execute((alert_book.SQL_DIRECTORY / "alert_book" / first).read_text())
+        book.execute(
+            "INSERT INTO incidents VALUES ('unaccounted', 'iot_data', 'error', 't', 'w', '3', 'check', 'unaccounted', "
+            "'iot_data', ?, ?, ?, 0, NULL, NULL)",
+            [NOON, NOON, NOON],
+        )
+    (firing,) = evaluate(settings, clock, [], {"check"}).firing
+    assert (firing.rule, firing.fired_at, firing.also, firing.untold) == ("unaccounted", NOON, (), False)

@@ -51,11 +51,11 @@ class Settled:
 
 
 def channels_for(notice: Notice, channels: Sequence[Channel]) -> Sequence[Channel]:
-    return () if notice.incident.level == "info" else channels
+    return () if notice.incident.level == "info" or notice.incident.silenced else channels
 
 
-def why_not_sent(level: str) -> str:
-    return KEPT_ONLY if level == "info" else NO_CHANNEL
+def why_not_sent(level: str, silenced: str = "") -> str:
+    return silenced or (KEPT_ONLY if level == "info" else NO_CHANNEL)
 
 
 def retry_at(attempts: int, now: datetime, told_at: datetime) -> datetime | None:
@@ -87,7 +87,7 @@ def delivered(due: Iterable[Due], tries: Iterable[Settled]) -> list[Delivered]:
 def nowhere(notices: Iterable[Notice], goes_to: Mapping[int, Sequence[Channel]]) -> list[Delivered]:
     """The notices that no channel gets; `goes_to` is by position."""
     return [
-        Delivered(notice, "not_sent", why_not_sent(notice.incident.level))
+        Delivered(notice, "not_sent", why_not_sent(notice.incident.level, notice.incident.silenced))
         for position, notice in enumerate(notices)
         if not goes_to[position]
     ]

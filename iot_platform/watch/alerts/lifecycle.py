@@ -4,6 +4,13 @@
                           └──(well)──► forgotten         └── reminded, at most once a cooldown
 
 What could not be observed (`unknown`) changes nothing: an incident of it neither fires nor resolves.
+
+While a cause fires, what its rule explains is not told by itself: it waits as pending and is named inside the cause's
+incident (`also`). It is told when the cause is over and it still holds for its own time. While a cause is pending, what
+it explains waits for it.
+
+A silenced incident goes on as every other, but is not told; where it fires inside a silence and still does after it,
+it is told then. What was told as firing is told as resolved, in a silence too.
 """
 
 from __future__ import annotations
@@ -13,18 +20,25 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from iot_platform.watch.alerts.rules import Rule
+from iot_platform.watch.alerts.rules import Rule, in_order
 from iot_platform.watch.alerts.signals import Signal, is_unknown, severity
+from iot_platform.watch.alerts.silences import Silence, silenced_by
 
 Event = Literal["fired", "reminded", "resolved"]
 Key = tuple[str, str]
 
 RULE_GONE = "Its rule is no longer in the file of rules."
+_MOST_ALSO = 50
 
 
 @dataclass(frozen=True)
 class Incident:
-    """One trouble of one subject under one rule, as last seen. `since` is when it was first seen, firing or not."""
+    """One trouble of one subject under one rule, as last seen. `since` is when it was first seen, firing or not.
+
+    `also`: titles of what followed from it and was not told by itself. `covered_by`: the title of the cause that tells
+    of this one; `covered_at`: when one last did. `silenced`: why it is not told now; `untold`: it fires, and nobody was
+    told of it.
+    """
 
     rule: str
     subject: str
@@ -41,6 +55,13 @@ class Incident:
     reminders: int = 0
     well_since: datetime | None = None
     resolved_at: datetime | None = None
+    stream: str = ""
+    runbook: str = ""
+    also: tuple[str, ...] = ()
+    covered_by: str = ""
+    covered_at: datetime | None = None
+    silenced: str = ""
+    untold: bool = False
 
     @property
     def key(self) -> Key:
@@ -63,32 +84,50 @@ class Notice:
 Memory = Mapping[Key, Incident]  # pending and firing ones
 
 
+@dataclass(frozen=True)
+class _Around:
+    """What an observation was, beside the signal itself."""
+
+    now: datetime
+    unknown: Collection[str]
+    silences: Sequence[Silence]
+
+
 def advance(
-    rules: Sequence[Rule], memory: Memory, signals: Iterable[Signal], now: datetime, unknown: Collection[str] = ()
+    rules: Sequence[Rule],
+    memory: Memory,
+    signals: Iterable[Signal],
+    now: datetime,
+    unknown: Collection[str] = (),
+    silences: Sequence[Silence] = (),
 ) -> tuple[dict[Key, Incident], tuple[Notice, ...]]:
     """The memory after an observation at `now`, and what is to be told.
 
     A signal that is given was observed, whatever `unknown` says; a signal that is not given means well unless
     `unknown` names it. An incident leaves the memory with its resolve, or, still pending, as soon as all is well.
     """
-    given = tuple(signals)
+    given, around = tuple(signals), _Around(now, unknown, silences)
     after: dict[Key, Incident] = {}
     notices: list[Notice] = []
-    firing_causes: set[tuple[str, str, str]] = set()
-    for rule in sorted(rules, key=lambda rule: -severity(rule.level)):  # the worse first: they may cover others
+    ordered = in_order(rules)
+    for rule in ordered:
         seen = _observed(rule, given)
         before = {key: incident for key, incident in memory.items() if key[0] == rule.name}
-        covered = frozenset(firing_causes)
+        told_worse = frozenset(one.cause for one in after.values() if one.fired_at is not None)
+        causes = [one for cause in ordered if rule.name in cause.explains for one in _of(cause, after)]
         for key in sorted(before.keys() | seen.keys()):
-            incident, notice = _step(rule, before.get(key), seen.get(key), now, unknown, covered)
+            incident, notice = _step(rule, before.get(key), seen.get(key), around, told_worse, causes)
             if notice is not None:
                 notices.append(notice)
             if incident is not None and incident.resolved_at is None:
                 after[key] = incident
-                if incident.fired_at is not None:
-                    firing_causes.add(incident.cause)
     notices.extend(_without_rule(rules, memory, now))
-    return after, tuple(notices)
+    after = {key: _with_also(incident, after.values()) for key, incident in after.items()}
+    return after, tuple(_as_known(notice, after) for notice in notices)
+
+
+def _of(rule: Rule, incidents: Memory) -> list[Incident]:
+    return [incident for incident in incidents.values() if incident.rule == rule.name]
 
 
 def _observed(rule: Rule, signals: Iterable[Signal]) -> dict[Key, Signal]:
@@ -106,23 +145,27 @@ def _step(
     rule: Rule,
     incident: Incident | None,
     signal: Signal | None,
-    now: datetime,
-    unknown: Collection[str],
-    covered: Collection[tuple[str, str, str]],
+    around: _Around,
+    told_worse: Collection[tuple[str, str, str]],
+    causes: Sequence[Incident],
 ) -> tuple[Incident | None, Notice | None]:
     if signal is not None:
-        return _on_signal(rule, _updated(rule, incident, signal, now), now, covered)
+        latest = _updated(rule, incident, signal, around)
+        if latest.cause in told_worse:  # a worse alert tells of it
+            return latest, None
+        return _on_signal(rule, latest, around.now, [one for one in causes if one.stream in ("", latest.stream)])
     assert incident is not None
-    if is_unknown(unknown, *incident.cause):
+    if is_unknown(around.unknown, *incident.cause):
         return incident, None
-    return _on_well(rule, incident, now)
+    return _on_well(rule, incident, around.now)
 
 
-def _updated(rule: Rule, incident: Incident | None, signal: Signal, now: datetime) -> Incident:
+def _updated(rule: Rule, incident: Incident | None, signal: Signal, around: _Around) -> Incident:
     """The incident with what the signal says now; a new one where there was none."""
+    subject = rule.subject_of(signal)
     latest = Incident(
         rule=rule.name,
-        subject=rule.subject_of(signal),
+        subject=subject,
         level=rule.level,
         title=rule.title_for(signal),
         what_to_do=rule.what_to_do,
@@ -130,7 +173,10 @@ def _updated(rule: Rule, incident: Incident | None, signal: Signal, now: datetim
         kind=signal.kind,
         signal=signal.name,
         source=signal.subject,
-        since=now,
+        since=around.now,
+        stream=signal.stream,
+        runbook=rule.runbook or "",
+        silenced=silenced_by(around.silences, rule.name, subject, around.now),
     )
     if incident is None:
         return latest
@@ -140,23 +186,39 @@ def _updated(rule: Rule, incident: Incident | None, signal: Signal, now: datetim
         fired_at=incident.fired_at,
         noticed_at=incident.noticed_at,
         reminders=incident.reminders,
+        also=incident.also,
+        covered_at=incident.covered_at,
+        untold=incident.untold,
     )
 
 
 def _on_signal(
-    rule: Rule, incident: Incident, now: datetime, covered: Collection[tuple[str, str, str]]
+    rule: Rule, incident: Incident, now: datetime, causes: Sequence[Incident]
 ) -> tuple[Incident, Notice | None]:
-    if incident.cause in covered:  # a worse alert tells of it
-        return incident, None
+    tells = next((one for one in causes if one.covered_by or one.fired_at is not None), None)
+    if tells is not None:  # of a chain, the first of the causes
+        return replace(incident, covered_by=tells.covered_by or tells.title, covered_at=now), None
     if incident.fired_at is None:
-        if _seconds(incident.since, now) < rule.for_seconds:
+        if causes or _held_seconds(incident, now) < rule.for_seconds:  # a cause that is pending is waited for
             return incident, None
-        fired = replace(incident, fired_at=now, noticed_at=now)
-        return fired, Notice("fired", fired, now)
-    if _seconds(incident.noticed_at or incident.fired_at, now) < rule.cooldown_seconds:
+        return _told("fired", replace(incident, fired_at=now), now)
+    return _still(rule, incident, incident.noticed_at or incident.fired_at, now)
+
+
+def _still(rule: Rule, incident: Incident, noticed_at: datetime, now: datetime) -> tuple[Incident, Notice | None]:
+    """One that fires and goes on; by itself, for no cause tells of it."""
+    if incident.silenced:
         return incident, None
-    reminded = replace(incident, noticed_at=now, reminders=incident.reminders + 1)
-    return reminded, Notice("reminded", reminded, now)
+    if incident.untold:
+        return _told("fired", incident, now)
+    if _seconds(noticed_at, now) < rule.cooldown_seconds:
+        return incident, None
+    return _told("reminded", replace(incident, reminders=incident.reminders + 1), now)
+
+
+def _told(event: Event, incident: Incident, now: datetime) -> tuple[Incident, Notice]:
+    told = replace(incident, noticed_at=now, untold=bool(incident.silenced))
+    return told, Notice(event, told, now)
 
 
 def _on_well(rule: Rule, incident: Incident, now: datetime) -> tuple[Incident | None, Notice | None]:
@@ -177,8 +239,26 @@ def _without_rule(rules: Iterable[Rule], memory: Memory, now: datetime) -> Itera
 
 
 def _resolved(incident: Incident, now: datetime) -> tuple[Incident, Notice]:
-    resolved = replace(incident, resolved_at=now)
+    resolved = replace(incident, resolved_at=now, silenced=incident.silenced if incident.untold else "")
     return resolved, Notice("resolved", resolved, now)
+
+
+def _with_also(incident: Incident, incidents: Collection[Incident]) -> Incident:
+    """With the titles of what it covers now, behind those that it covered before."""
+    now_too = [one.title for one in incidents if one.covered_by == incident.title and one.key != incident.key]
+    also = tuple(dict.fromkeys((*incident.also, *now_too)))[:_MOST_ALSO]
+    return replace(incident, also=also) if also != incident.also else incident
+
+
+def _as_known(notice: Notice, after: Memory) -> Notice:
+    """The notice with what the whole observation showed of its incident."""
+    latest = after.get(notice.incident.key)
+    return notice if latest is None or notice.event == "resolved" else replace(notice, incident=latest)
+
+
+def _held_seconds(incident: Incident, now: datetime) -> float:
+    """For how long it has held by itself: what a cause told of counts from the end of the cause."""
+    return _seconds(max(incident.since, incident.covered_at or incident.since), now)
 
 
 def _seconds(start: datetime, end: datetime) -> float:

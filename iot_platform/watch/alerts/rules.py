@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -22,9 +21,9 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _FIELDS = {"subject", "name"}
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One kind of incident; rules.toml says what each option means."""
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One kind of incident; rules.toml says what each option means. `but_not` is what ALL_OTHERS leaves out: once read,
+    also what other rules of the kind name."""
 
     name: str
     kind: Kind
@@ -36,7 +35,9 @@ class Rule:
     title: str
     what_to_do: str
     above: float | None = None
-    not_these: frozenset[str] = frozenset()  # of ALL_OTHERS: what other rules of the kind name, and but_not
+    but_not: frozenset[str] = frozenset()
+    explains: frozenset[str] = frozenset()
+    runbook: str | None = None
 
     def matches(self, signal: Signal) -> bool:
         """Whether this signal, as it is now, is what the rule looks for."""
@@ -50,7 +51,7 @@ class Rule:
         return self.title.format(subject=signal.subject, name=signal.name)
 
     def _names(self, name: str) -> bool:
-        return name in self.signals or (ALL_OTHERS in self.signals and name not in self.not_these)
+        return name in self.signals or (ALL_OTHERS in self.signals and name not in self.but_not)
 
     def _counts(self, signal: Signal) -> bool:
         if self.above is not None and signal.value is not None:
@@ -58,35 +59,34 @@ class Rule:
         return severity(signal.level) >= severity(self.level)
 
 
-class _RuleTable(msgspec.Struct, forbid_unknown_fields=True):
-    name: str
-    kind: Kind
-    signals: list[str]
-    level: RuleLevel
-    for_seconds: float
-    cooldown_seconds: float
-    resolve_after_seconds: float
-    title: str
-    what_to_do: str
-    above: float | None = None
-    but_not: list[str] = msgspec.field(default_factory=list)
-
-
 class _RulesFile(msgspec.Struct, forbid_unknown_fields=True):
-    rules: list[_RuleTable]
+    rules: list[Rule]
 
 
 def load_rules(path: Path | None = None) -> tuple[Rule, ...]:
     """The rules in `path`, or the built-in ones. Raises SettingsError, which says what in the file does not hold."""
-    source = path or Path(str(resources.files("iot_platform.watch.alerts") / "rules.toml"))
-    tables = _read(source)
-    mistakes = list(_mistakes(tables))
+    built_in = Path(str(resources.files("iot_platform.watch.alerts") / "rules.toml"))
+    rules = _read(path or built_in)
+    mistakes = [*_mistakes(rules), *_mistakes_of_causes(rules)]
     if mistakes:
-        raise _malformed(source, "; ".join(mistakes))
-    return tuple(_rule(table, tables) for table in tables)
+        raise _malformed(path or built_in, "; ".join(mistakes))
+    pages = {rule.name for rule in (_read(built_in) if path else rules)}
+    return tuple(_completed(rule, rules, pages) for rule in rules)
 
 
-def _read(path: Path) -> Sequence[_RuleTable]:
+def in_order(rules: Sequence[Rule]) -> list[Rule]:
+    """Causes before what they explain; of these the worse first: they may cover others."""
+    depths: dict[str, int] = {}
+
+    def depth(name: str) -> int:
+        if name not in depths:
+            depths[name] = max((depth(rule.name) + 1 for rule in rules if name in rule.explains), default=0)
+        return depths[name]
+
+    return sorted(rules, key=lambda rule: (depth(rule.name), -severity(rule.level)))
+
+
+def _read(path: Path) -> Sequence[Rule]:
     try:
         return msgspec.toml.decode(path.read_bytes(), type=_RulesFile).rules
     except OSError as error:
@@ -105,35 +105,37 @@ def _malformed(path: Path, what: str) -> SettingsError:
     )
 
 
-def _mistakes(tables: Sequence[_RuleTable]) -> Iterator[str]:
+def _mistakes(rules: Sequence[Rule]) -> Iterator[str]:
     """A clause for each mistake that the types do not catch."""
     seen = set()
-    for table in tables:
-        where = f"rule '{table.name}'"
-        if not _NAME.match(table.name):
+    for rule in rules:
+        where = f"rule '{rule.name}'"
+        if not _NAME.match(rule.name):
             yield f"{where}: a name has 1 to 64 of a-z, 0-9 and _, and begins with a letter"
-        if table.name in seen:
+        if rule.name in seen:
             yield f"{where} is there twice"
-        seen.add(table.name)
-        yield from (f"{where}: {clause}" for clause in _mistakes_of(table))
+        seen.add(rule.name)
+        yield from (f"{where}: {clause}" for clause in _mistakes_of(rule))
 
 
-def _mistakes_of(table: _RuleTable) -> Iterator[str]:
-    if not table.signals or (ALL_OTHERS in table.signals and len(table.signals) > 1):
+def _mistakes_of(rule: Rule) -> Iterator[str]:
+    if not rule.signals or (ALL_OTHERS in rule.signals and len(rule.signals) > 1):
         yield f'signals must be names, or "{ALL_OTHERS}" alone'
-    if table.but_not and ALL_OTHERS not in table.signals:
+    if rule.but_not and ALL_OTHERS not in rule.signals:
         yield f'but_not goes with signals = ["{ALL_OTHERS}"] only'
-    if not 0 <= table.for_seconds < float("inf"):
+    if not 0 <= rule.for_seconds < float("inf"):
         yield "for_seconds must be 0 or more"
-    if not 0 <= table.resolve_after_seconds < float("inf"):
+    if not 0 <= rule.resolve_after_seconds < float("inf"):
         yield "resolve_after_seconds must be 0 or more"
-    if not table.cooldown_seconds > 0:
+    if not rule.cooldown_seconds > 0:
         yield "cooldown_seconds must be above 0 (inf = no reminders)"
-    if table.above is not None and not abs(table.above) < float("inf"):
+    if rule.above is not None and not abs(rule.above) < float("inf"):
         yield "above must be finite"
-    if not _fills(table.title):
+    if not _fills(rule.title):
         yield "title may hold {subject} and {name}, and must not be empty"
-    if not table.what_to_do.strip():
+    if rule.runbook is not None and any(sign in rule.runbook for sign in "\n\r "):
+        yield "runbook is a page's name or an address"
+    if not rule.what_to_do.strip():
         yield "what_to_do is empty"
 
 
@@ -151,18 +153,29 @@ def _fills(title: str) -> bool:
     )
 
 
-def _rule(table: _RuleTable, tables: Sequence[_RuleTable]) -> Rule:
-    others = {name for other in tables if other.kind == table.kind for name in other.signals}
-    return Rule(
-        name=table.name,
-        kind=table.kind,
-        signals=frozenset(table.signals),
-        level=table.level,
-        for_seconds=table.for_seconds,
-        cooldown_seconds=table.cooldown_seconds,
-        resolve_after_seconds=table.resolve_after_seconds,
-        title=table.title,
-        what_to_do=table.what_to_do,
-        above=table.above,
-        not_these=frozenset({*others, *table.but_not} - {ALL_OTHERS}),
-    )
+def _mistakes_of_causes(rules: Sequence[Rule]) -> Iterator[str]:
+    by_name = {rule.name: rule for rule in rules}
+    for rule in rules:
+        for name in sorted(rule.explains - by_name.keys()):
+            yield f"rule '{rule.name}': it explains '{name}', which is no rule"
+        if rule.explains and rule.level == "info":
+            yield f"rule '{rule.name}': of level info nobody is told, so it must explain nothing"
+        if _leads_back(rule, by_name):
+            yield f"rule '{rule.name}': it explains itself, at once or by others"
+
+
+def _leads_back(rule: Rule, by_name: Mapping[str, Rule]) -> bool:
+    reached: set[str] = set()
+    ahead = set(rule.explains)
+    while ahead:
+        name = ahead.pop()
+        reached.add(name)
+        ahead |= (by_name[name].explains if name in by_name else frozenset()) - reached
+    return rule.name in reached
+
+
+def _completed(rule: Rule, rules: Sequence[Rule], pages: Collection[str]) -> Rule:
+    """With what follows from its neighbours, and with its page: its own where there is one of its name."""
+    others = {name for other in rules if other.kind == rule.kind for name in other.signals}
+    page = rule.runbook if rule.runbook is not None else rule.name if rule.name in pages else ""
+    return msgspec.structs.replace(rule, but_not=frozenset({*others, *rule.but_not} - {ALL_OTHERS}), runbook=page)

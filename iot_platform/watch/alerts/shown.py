@@ -24,6 +24,11 @@ def firing_row(incident: Incident) -> dict[str, Any]:
         "since": incident.since.isoformat(),
         "fired_at": incident.fired_at.isoformat() if incident.fired_at else None,
         "reminders": incident.reminders,
+        "stream": incident.stream or None,
+        "runbook": incident.runbook or None,
+        "also": list(incident.also),
+        "within": incident.covered_by or None,
+        "silenced": incident.silenced or None,
     }
 
 
@@ -42,6 +47,6 @@ def notice_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "text": row["subject"],
         "outcome": "not_sent" if not outcomes else "sent" if outcomes == {"sent"} else "failed",
         "retrying": "pending" in outcomes,
-        "detail": detail if deliveries else why_not_sent(incident["level"]),
+        "detail": detail if deliveries else why_not_sent(incident["level"], incident.get("silenced", "")),
         "channels": deliveries,
     }

@@ -24,13 +24,21 @@ BROKER_DOWN = "broker_down"
 WAREHOUSE_LOCKED = "warehouse_locked"
 DISK_LOW = "disk_low"
 SPOOL_FULL = "spool_full"
+SPOOL_FILLING = "spool_filling"
+QUARANTINE = "quarantine"
+ASSETS_STALE = "assets_stale"
+DAEMON_DOWN = "daemon_down"
+CODE_SERVER_DOWN = "code_server_down"
+WEBSERVER_DOWN = "webserver_down"
+HEARTBEAT_FAILING = "heartbeat_failing"
 
 
 @dataclass(frozen=True)
 class Signal:
     """`name` says what is looked at, `subject` at whose: "iot_data", "validator-iot_data-0".
 
-    `text` has the figure in it. `value` is the figure itself, for rules with `above`.
+    `text` has the figure in it. `value` is the figure itself, for rules with `above`. `stream` is the one that it is
+    about, empty where it is about all: a cause explains what follows from it in its own stream alone.
     """
 
     kind: Kind
@@ -40,17 +48,18 @@ class Signal:
     text: str
     at: datetime
     value: float | None = None
+    stream: str = ""
 
 
-def lag_signal(group: str, seconds: float, at: datetime) -> Signal:
+def lag_signal(group: str, seconds: float, at: datetime, stream: str = "") -> Signal:
     """How far a consumer group is behind; the rules say from where on that matters."""
-    return Signal("lag", LAG_SECONDS, group, "info", f"{seconds:,.0f} s behind", at, seconds)
+    return Signal("lag", LAG_SECONDS, group, "info", f"{seconds:,.0f} s behind", at, seconds, stream)
 
 
-def check_signal(check: str, subject: str, status: str, text: str, at: datetime) -> Signal:
+def check_signal(check: str, subject: str, status: str, text: str, at: datetime, stream: str = "") -> Signal:
     """The verdict of a data check: pass, warn or error."""
     levels: dict[str, Level] = {"pass": "ok", "warn": "warn", "error": "error"}
-    return Signal("check", check, subject, levels[status], text, at)
+    return Signal("check", check, subject, levels[status], text, at, stream=stream)
 
 
 def severity(level: Level) -> int:

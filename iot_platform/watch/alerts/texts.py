@@ -11,11 +11,15 @@ from iot_platform.watch.alerts.lifecycle import Incident, Notice
 
 Mood = Literal["success", "warning", "failure"]  # Apprise's words
 
+RUNBOOKS = "docs/runbooks"
+"""Where the pages are that say what to do, from the project's folder."""
+
 _WORDS = {"fired": "FIRING", "reminded": "STILL FIRING", "resolved": "RESOLVED"}
 _MOODS: tuple[Mood, ...] = ("success", "warning", "failure")
 _LONGEST_SUBJECT_CHARACTERS = 200
 _LONGEST_FIGURE_CHARACTERS = 600
 _MOST_IN_A_MESSAGE = 20
+_MOST_ALSO = 10
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -35,27 +39,46 @@ def subject_of(notice: Notice) -> str:
     return shortened(f"[{_WORDS[notice.event]}] {incident.title}: {what}", _LONGEST_SUBJECT_CHARACTERS)
 
 
-def body_of(notice: Notice) -> str:
-    """Since when, the figure, what to do."""
+def body_of(notice: Notice, runbooks: str = RUNBOOKS) -> str:
+    """Since when, the figure, what follows from it, what to do, and the page that says more."""
     incident = notice.incident
     if notice.event == "resolved":
-        return (
+        said = (
             f"It lasted from {moment(incident.since)} to {moment(notice.at)}. The last that was seen: {incident.text}"
         )
+        return "\n".join([said, *_also(incident, "What followed from it")])
     lines = [f"Since {moment(incident.since)} ({lasted(incident, notice.at)}).", incident.text]
+    lines += _also(incident, "Also")
     if incident.reminders:
         lines.append(f"This is reminder {incident.reminders}.")
-    return "\n".join([*lines, f"What to do: {incident.what_to_do}"])
+    lines.append(f"What to do: {incident.what_to_do}")
+    if page := runbook_of(incident.runbook, runbooks):
+        lines.append(f"Runbook: {page}")
+    return "\n".join(lines)
 
 
-def message_of(notices: Sequence[Notice], instance: str) -> Message:
+def runbook_of(page: str, runbooks: str = RUNBOOKS) -> str:
+    """Where the page of a rule is: an address of its own, or a file under `runbooks`; empty for a rule without one."""
+    if not page or "://" in page:
+        return page
+    return f"{runbooks.rstrip('/')}/{page}.md"
+
+
+def _also(incident: Incident, word: str) -> list[str]:
+    if not incident.also:
+        return []
+    more = f" and {len(incident.also) - _MOST_ALSO} more" if len(incident.also) > _MOST_ALSO else ""
+    return [f"{word}: {'; '.join(incident.also[:_MOST_ALSO])}{more}."]
+
+
+def message_of(notices: Sequence[Notice], instance: str, runbooks: str = RUNBOOKS) -> Message:
     """One message for all that a channel is to get; what fires comes first, and no reminder that is out of date."""
     ordered = sorted(_worth_telling(notices), key=lambda notice: notice.event == "resolved")
     mood = max((_mood(notice) for notice in ordered), key=_MOODS.index)
     sender = f"Installation {instance}."
     if len(ordered) == 1:
-        return Message(subject_of(ordered[0]), f"{body_of(ordered[0])}\n\n{sender}", mood)
-    parts = [f"{subject_of(notice)}\n{body_of(notice)}" for notice in ordered[:_MOST_IN_A_MESSAGE]]
+        return Message(subject_of(ordered[0]), f"{body_of(ordered[0], runbooks)}\n\n{sender}", mood)
+    parts = [f"{subject_of(notice)}\n{body_of(notice, runbooks)}" for notice in ordered[:_MOST_IN_A_MESSAGE]]
     if len(ordered) > len(parts):
         parts.append(f"And {len(ordered) - len(parts)} more: see `iot-platform alerts list`.")
     return Message(_shared_subject(ordered), "\n\n".join([*parts, sender]), mood)
