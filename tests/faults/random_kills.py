@@ -48,6 +48,8 @@ from tests.support.waiting import eventually
 STREAM = "iot_data"
 _BACK_SECONDS = 120.0
 """How long another broker is waited for before one more is killed; a busy machine takes a minute to start one."""
+_DRAIN_SECONDS, _DRAIN_SHARE = 280.0, 0.25
+"""The longer the story, the more a busy machine may have to catch up with."""
 
 
 def proof_settings(directory: Path, plan: Plan) -> Settings:
@@ -80,10 +82,13 @@ def run(plan: Plan, directory: Path, tell: Callable[[str], None]) -> tuple[Verdi
     settings = proof_settings(directory, plan)
     environment = environment_of(settings)
 
+    drain_seconds = max(_DRAIN_SECONDS, plan.seconds * _DRAIN_SHARE)
+
     def platform(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            command(*arguments), env=environment, capture_output=True, text=True, check=False, timeout=400
-        )
+            command(*arguments), env=environment, capture_output=True, text=True, check=False,
+            timeout=drain_seconds + _BACK_SECONDS,
+        )  # fmt: skip
         assert not check or done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 
@@ -91,7 +96,7 @@ def run(plan: Plan, directory: Path, tell: Callable[[str], None]) -> tuple[Verdi
     try:
         _break_at_random(settings, plan, tell)
         tell("draining …")
-        platform("drain", "--timeout", "120")
+        platform("drain", "--timeout", f"{drain_seconds:.0f}")
         audit = platform("audit", "--json", check=False)
         assert settings.fleet.journal is not None
         reader = settings.model_copy(update={"kafka": KafkaSettings(bootstrap_servers=settings.bootstrap_servers)})
