@@ -7,7 +7,7 @@ nobody ever takes. Whether a batch that was interrupted is there is read from th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from iot_platform.contract.topology import Topology
 from iot_platform.errors import KafkaUnavailableError
 from iot_platform.faultpoints import faultpoint
 from iot_platform.settings import Settings
+from iot_platform.stream.client_errors import unmasked
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.headers import read_headers, size_of
 from iot_platform.stream.offsets import log_spans
@@ -74,7 +75,7 @@ class RawTopic:
         failures: list[str] = []
         for record in records:
             self._hand_over(record, partial(_note, there, failures, record.source))
-        self._producer.flush(_DELIVERY_SECONDS)
+        self._serve(self._producer.flush, _DELIVERY_SECONDS)
         if len(there) < len(records):
             why = failures[0] if failures else "no answer in time"
             raise KafkaUnavailableError(
@@ -90,11 +91,23 @@ class RawTopic:
             try:
                 self._producer.produce(self.topic, partition=record.source[0], on_delivery=report, **made)
             except BufferError:
-                self._producer.poll(_WAIT_SECONDS)
+                self._serve(self._producer.poll, _WAIT_SECONDS)
             except KafkaException as error:
                 raise KafkaUnavailableError(f"Kafka's client refuses a record: {error.args[0].str()}.") from error
             else:
                 return
+
+    @staticmethod
+    def _serve(reports: Callable[[float], int], seconds: float) -> None:
+        """Poll or flush."""
+        try:
+            with unmasked():
+                reports(seconds)
+        except KafkaException as error:
+            raise KafkaUnavailableError(
+                f"Kafka's client has given up: {error.args[0].str()}.",
+                next_step="Run the same command again: it goes on with what is missing.",
+            ) from error
 
     def find(self, redrive_id: str, ends: str, wanted: int) -> dict[Key, Key]:
         """Which records of a batch are in the topic, and where; stops when `wanted` are found."""

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from iot_platform.clock import Clock
 from iot_platform.faultpoints import faultpoint
+from iot_platform.stream.client_errors import unmasked
 from iot_platform.stream.connections import ConnectionWatch
 from iot_platform.stream.patience import CallLostError, PatientThread
 
@@ -90,7 +91,7 @@ class Transactions:
             try:
                 self._producer.produce(topic, partition=partition, **record)
             except BufferError:
-                self._producer.poll(_QUEUE_WAIT_SECONDS)
+                self._poll(_QUEUE_WAIT_SECONDS)
             except KafkaException as error:
                 raise self._meaning_of_refusal(error) from error
             except (ValueError, TypeError, OverflowError) as error:  # such as text that is no UTF-8
@@ -135,19 +136,24 @@ class Transactions:
 
     def _note_losses(self) -> None:
         """librdkafka repeats by itself what a lost connection may or may not have brought to Kafka."""
-        try:
-            self._producer.poll(0)  # what it logs is told in here
-        except KafkaException as error:
-            raise _meaning(error) from error
+        self._poll(0)  # what the client logs is told in here
         if self._connections.losses:
             self._in_doubt, self._doubt = True, self._connections.last
+
+    def _poll(self, seconds: float) -> None:
+        try:
+            with unmasked():
+                self._producer.poll(seconds)
+        except KafkaException as error:
+            raise _meaning(error) from error
 
     def _step(self, name: str, call: Callable[[float], Any]) -> None:
         deadline = self._clock.monotonic() + self._timeout_seconds
         while True:
             timeout = max(0.1, deadline - self._clock.monotonic())
             try:
-                self._patient.call(partial(call, timeout), timeout + _GRACE_SECONDS)
+                with unmasked():
+                    self._patient.call(partial(call, timeout), timeout + _GRACE_SECONDS)
             except CallLostError:
                 raise SessionLostError(f"{name} has not returned in its time") from None
             except KafkaException as error:

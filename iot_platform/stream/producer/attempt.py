@@ -9,6 +9,7 @@ from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from iot_platform.stream.client_errors import unmasked
 from iot_platform.stream.spool import SpooledBatch
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,8 @@ class Attempt:
     def poll(self, timeout_seconds: float) -> None:
         """Serve delivery reports."""
         try:
-            self._producer.poll(timeout_seconds)
+            with unmasked():
+                self._producer.poll(timeout_seconds)
         except KafkaException as error:
             self.fail(error.args[0].str())
 
@@ -131,8 +133,9 @@ class Attempt:
         """End the producer without waiting for Kafka. What was not reported may or may not have arrived."""
         self._in_flight.clear()
         try:
-            self._producer.purge(in_queue=True, in_flight=True, blocking=False)
-            self._producer.flush(_LAST_REPORTS_SECONDS)
+            with unmasked():
+                self._producer.purge(in_queue=True, in_flight=True, blocking=False)
+                self._producer.flush(_LAST_REPORTS_SECONDS)
         except KafkaException as error:  # a producer with a fatal error says it once more
             log.debug("while the producer ended: %s", error)
 
