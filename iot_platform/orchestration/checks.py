@@ -13,6 +13,9 @@ from iot_platform.quality.checks import CHECKS
 from iot_platform.quality.verdict import Verdict
 from iot_platform.settings import load_settings
 
+STREAMS = "streams"
+"""The metadata with what the check says of each stream: the alerts are told by it whose trouble it is."""
+
 _SEVERITIES = {
     "pass": dg.AssetCheckSeverity.WARN,
     "warn": dg.AssetCheckSeverity.WARN,
@@ -59,5 +62,10 @@ def result_of(verdict: Verdict) -> dg.AssetCheckResult:
         metadata={
             **figures(dict(verdict.figures)),
             **({"worst": table_preview(verdict.offenders)} if verdict.offenders else {}),
+            **(
+                {STREAMS: dg.MetadataValue.json({name: vars(one) for name, one in verdict.streams.items()})}
+                if verdict.streams
+                else {}
+            ),
         },
     )

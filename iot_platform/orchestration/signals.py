@@ -13,6 +13,7 @@ import dagster as dg
 from iot_platform.clock import Clock
 from iot_platform.errors import KafkaUnavailableError, PlatformError
 from iot_platform.lifecycle import is_held
+from iot_platform.orchestration.checks import STREAMS
 from iot_platform.orchestration.streams.keeper import slot_facts
 from iot_platform.quality.checks import CHECKS
 from iot_platform.settings import Settings
@@ -24,7 +25,7 @@ from iot_platform.supervision.paused import left_seconds, pause_document
 from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, read_desired
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.watch.alerts import signals as names
-from iot_platform.watch.alerts.signals import Signal, check_signal, lag_signal
+from iot_platform.watch.alerts.signals import Signal, check_signal, lag_signal, severity
 
 _KAFKA_SECONDS = 3.0
 _LEAST_FREE_BYTES = 2_000_000_000
@@ -127,15 +128,27 @@ def _verdicts(instance: dg.DagsterInstance, now: datetime) -> tuple[list[Signal]
     """
     keys = {name: dg.AssetCheckKey(dg.AssetKey(check.table), name) for name, check in CHECKS.items()}
     records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys.values()))
-    found, unknown = [], set()
+    found: list[Signal] = []
+    unknown: set[str] = set()
     for name, key in keys.items():
         evaluation = records[key].evaluation if key in records else None
         if not isinstance(evaluation, dg.AssetCheckEvaluation):  # never judged, or a run has it planned
             unknown.add(f"check/{name}")
             continue
-        status = "pass" if evaluation.passed else evaluation.severity.value.lower()
-        found.append(check_signal(name, _ALL_STREAMS, status, evaluation.description or "", now))
+        found.extend(_of_streams(name, evaluation, now))
     return found, unknown
+
+
+def _of_streams(name: str, evaluation: dg.AssetCheckEvaluation, now: datetime) -> Iterator[Signal]:
+    """What a check says of each stream; and of all, where only all together are as bad as it says."""
+    status = "pass" if evaluation.passed else evaluation.severity.value.lower()
+    told = evaluation.metadata.get(STREAMS)
+    streams = told.data if isinstance(told, dg.JsonMetadataValue) and isinstance(told.data, dict) else {}
+    of_each = [check_signal(name, stream, one["status"], one["text"], now, stream) for stream, one in streams.items()]
+    yield from of_each
+    of_all = check_signal(name, _ALL_STREAMS, status, evaluation.description or "", now)
+    if severity(of_all.level) > max((severity(one.level) for one in of_each), default=severity("ok")):
+        yield of_all
 
 
 def _locked(settings: Settings, beats: Mapping[str, Any], now: datetime) -> Iterator[Signal]:

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from iot_platform.errors import UsageError
-from iot_platform.quality import judges
+from iot_platform.quality import judges, more_judges
 from iot_platform.quality.hours import HOUR, floor_hour
 from iot_platform.quality.judges import Facts
 from iot_platform.quality.levels import load_levels
-from iot_platform.quality.verdict import Verdict
+from iot_platform.quality.verdict import StreamVerdict, Verdict
 from iot_platform.settings import Settings
 from iot_platform.warehouse import scripts
 from iot_platform.warehouse.marts import Connection, ask_rows
@@ -68,6 +68,30 @@ _ALL = (
         "Whether sensors are silent that should have reported by now.",
         judges.silent_sensors,
     ),
+    Check(
+        "null_burst",
+        "readings",
+        "Whether several sensors have begun to leave out a field, by the newest minute of each stream.",
+        more_judges.null_burst,
+    ),
+    Check(
+        "duplicate_share",
+        "duplicate_rates",
+        "How many of the records of a stream were repeats, in the last full hour and this one.",
+        more_judges.duplicate_share,
+    ),
+    Check(
+        "unprocessable",
+        "dlq_summary",
+        "Whether a record made the validator or Kafka fail, in the last 24 hours.",
+        more_judges.unprocessable,
+    ),
+    Check(
+        "parked_letters",
+        "dlq_outcomes",
+        "Whether dead letters were sent again for the last time and parked, in the last 24 hours.",
+        more_judges.parked_letters,
+    ),
 )
 
 CHECKS: Mapping[str, Check] = {check.name: check for check in _ALL}
@@ -84,8 +108,20 @@ def evaluate(connection: Connection, settings: Settings, name: str, now: datetim
     levels = load_levels(settings.quality.levels)[name]
     rows = ask_rows(connection, scripts.checks()[name], _named(settings, now))
     fleet = settings.fleet.stream if settings.fleet.enabled else ""
-    verdict = check.judge(Facts(rows, levels, now, tuple(settings.streams), fleet))
-    return replace(verdict, check=name, table=check.table)
+    facts = Facts(rows, levels, now, tuple(settings.streams), fleet)
+    return replace(check.judge(facts), check=name, table=check.table, streams=_by_stream(check, facts))
+
+
+def _by_stream(check: Check, facts: Facts) -> dict[str, StreamVerdict]:
+    """The judge's word on each stream alone; none where rows do not say whose they are."""
+    found = {}
+    for stream in dict.fromkeys(row.get("stream", "") for row in facts.rows):
+        if stream:
+            mine = [row for row in facts.rows if row["stream"] == stream]
+            fleet = facts.fleet if facts.fleet == stream else ""
+            alone = check.judge(replace(facts, rows=mine, streams=(stream,), fleet=fleet))
+            found[stream] = StreamVerdict(alone.status, alone.text)
+    return found
 
 
 def _named(settings: Settings, now: datetime) -> dict[str, Any]:

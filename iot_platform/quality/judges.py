@@ -52,7 +52,7 @@ def dead_letter_share(facts: Facts) -> Verdict:
     high = {name for name, (dead, records) in streams.items() if dead / records >= facts.levels.warn}
     offenders = [row for row in facts.rows if row["stream"] in high and row["share"] >= facts.levels.warn]
     text += (
-        f"; most by sensor: {_named(offenders, 'sensor_id')}. See dlq_summary for the reasons and what to do, and "
+        f"; most by sensor: {named(offenders, 'sensor_id')}. See dlq_summary for the reasons and what to do, and "
         "dlq_samples for the records."
     )
     return offending(
@@ -72,10 +72,11 @@ def null_rates(facts: Facts) -> Verdict:
         )
     first = rows[0]
     text = (
-        f"{_count(len(sensors), 'sensor')} left out a field in {per_cent(facts.levels.warn)} or more of an hour's "
+        f"{count_of(len(sensors), 'sensor')} left out a field in {per_cent(facts.levels.warn)} or more of an hour's "
         f"readings; worst is {first['field']} of {first['sensor_id']}: null in {first['nulls']:,} of "
-        f"{first['readings']:,} ({per_cent(worst)}). See null_rates by location: a single sensor is broken, a whole "
-        "location points to its gateway."
+        f"{first['readings']:,} ({per_cent(worst)}). Fields: {named(rows, 'field', 6)}. Sensors: "
+        f"{named(rows, 'sensor_id', 5)}. Locations: {named(rows, 'location', 5)}. See null_rates by location: a single "
+        "sensor is broken, a whole location points to its gateway."
     )
     return offending(
         facts.levels.status(worst), text, figures, rows,
@@ -121,13 +122,13 @@ def unaccounted(facts: Facts) -> Verdict:
         raw = sum(row["raw"] for row in facts.rows)
         age = (facts.now - oldest).total_seconds()
         old = f" It is {duration(age)} old: `iot-platform audit` makes a new one." if age > _OLD_AUDIT_SECONDS else ""
-        what = f"All {raw:,} records of {_count(len(facts.rows), 'stream')} are accounted for"
+        what = f"All {raw:,} records of {count_of(len(facts.rows), 'stream')} are accounted for"
         return Verdict("warn" if old else "pass", f"{what}, as of {moment(oldest)}.{old}", figures)
     rows = [row for row in facts.rows if row["unaccounted"] or row["findings"]]
     first = rows[0]
     text = (
-        f"{_count(missing, 'record')} of {', '.join(row['stream'] for row in rows)} cannot be accounted for, with "
-        f"{_count(findings, 'finding')} as of {moment(oldest)}"
+        f"{count_of(missing, 'record')} of {', '.join(row['stream'] for row in rows)} cannot be accounted for, with "
+        f"{count_of(findings, 'finding')} as of {moment(oldest)}"
         f"{': ' + first['first_finding'] if first['first_finding'] else '.'} "
         f"`iot-platform audit {first['stream']}` lists them with what to do."
     )
@@ -137,13 +138,13 @@ def unaccounted(facts: Facts) -> Verdict:
 
 def duplicates(facts: Facts) -> Verdict:
     """Any id that stands twice."""
-    ids = facts.rows[0]["ids"] if facts.rows else 0
+    ids = sum({row["stream"]: row["ids"] for row in facts.rows}.values())
     figures = {"duplicate_ids": ids}
     if not ids:
         return Verdict("pass", "No message id stands twice within the deduplication window.", figures)
     first = facts.rows[0]
     text = (
-        f"{_count(ids, 'message id')} stand more than once within the deduplication window, {first['message_id']} of "
+        f"{count_of(ids, 'message id')} stand more than once within the deduplication window, {first['message_id']} of "
         f"{first['stream']} {first['times']} times. `iot-platform audit {first['stream']}` tells whether the validator "
         "or the loader doubled them."
     )
@@ -163,11 +164,11 @@ def lag(facts: Facts) -> Verdict:
         return Verdict("warn", text, figures)
     status = facts.levels.status(first["seconds"])
     if status == "pass":
-        text = f"{_count(messages, 'record')} wait in all, the oldest for {duration(first['seconds'])}."
+        text = f"{count_of(messages, 'record')} wait in all, the oldest for {duration(first['seconds'])}."
         return Verdict(status, text, figures)
     text = (
         f"{first['consumer_group']} is {duration(first['seconds'])} behind on {first['topic']}/{first['partition']}, "
-        f"with {_count(messages, 'record')} waiting in all groups. See whether that group runs "
+        f"with {count_of(messages, 'record')} waiting in all groups. See whether that group runs "
         "(`iot-platform status`); if it does and still falls behind, raise streams.<name>.validators."
     )
     late = [row for row in facts.rows if row["seconds"] >= facts.levels.warn]
@@ -184,8 +185,9 @@ def silent_sensors(facts: Facts) -> Verdict:
         return Verdict(status, "Every sensor has reported within two of its intervals.", figures)
     first = facts.rows[0]
     text = (
-        f"{_count(count, 'sensor')} should have reported by now and {'has' if count == 1 else 'have'} not: "
-        f"{_named(facts.rows, 'sensor_id')}. {first['sensor_id']} has said nothing since {moment(first['since'])} and "
+        f"{count_of(count, 'sensor')} should have reported by now and {'has' if count == 1 else 'have'} not: "
+        f"{named(facts.rows, 'sensor_id')} at "
+        f"{named(facts.rows, 'location')}. {first['sensor_id']} has said nothing since {moment(first['since'])} and "
         f"missed {first['missed']:,} reports (one every {duration(first['expected_seconds'])}). See silent_sensors; "
         "look at power and network there."
     )
@@ -195,11 +197,12 @@ def silent_sensors(facts: Facts) -> Verdict:
     )  # fmt: skip
 
 
-def _named(rows: Sequence[Row], column: str, most: int = 3) -> str:
+def named(rows: Sequence[Row], column: str, most: int = 3) -> str:
+    """The first few different ones of a column, and how many more there are."""
     names = list(dict.fromkeys(str(row[column]) for row in rows))
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

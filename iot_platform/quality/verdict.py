@@ -22,10 +22,19 @@ _PLANTED = (
 
 
 @dataclass(frozen=True)
+class StreamVerdict:
+    """What a check says of one stream."""
+
+    status: Status
+    text: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """`text` is a sentence or two with the figures in them and what to look at next.
 
-    `figures` have the same keys each time; `offenders` are at most 10 rows of plain cells, the worst first.
+    `figures` have the same keys each time; `offenders` are at most 10 rows of plain cells, the worst first; `streams`
+    is what the check says of each stream by itself, where it can tell them apart.
     """
 
     status: Status
@@ -34,6 +43,7 @@ class Verdict:
     offenders: list[dict[str, Cell]] = field(default_factory=list)
     check: str = ""
     table: str = ""
+    streams: Mapping[str, StreamVerdict] = field(default_factory=dict)
 
 
 def offending(

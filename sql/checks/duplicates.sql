@@ -1,4 +1,4 @@
--- Message ids that stand more than once among a stream's readings within its deduplication window.
+-- Message ids that stand more than once among a stream's readings within its deduplication window; ten of each stream.
 WITH windows AS (
     SELECT unnest($windows, recursive := true)
 ),
@@ -10,7 +10,7 @@ repeated AS (
     GROUP BY ALL
     HAVING count(*) > 1
 )
-SELECT stream, message_id::VARCHAR AS message_id, times, count(*) OVER () AS ids
+SELECT stream, message_id::VARCHAR AS message_id, times, count(*) OVER (PARTITION BY stream) AS ids
 FROM repeated
+QUALIFY row_number() OVER (PARTITION BY stream ORDER BY times DESC, message_id) <= 10
 ORDER BY times DESC, stream, message_id
-LIMIT 10

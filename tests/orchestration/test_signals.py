@@ -62,3 +62,34 @@ def test_a_spool_that_takes_no_more_is_a_signal_with_its_sentence_while_its_prod
     assert (signal.kind, signal.name, signal.subject, signal.text) == (
         "platform", "spool_full", "producer-a", "The spool is full.",
     )  # fmt: skip
+
+
+def judged_by_stream(instance: dg.DagsterInstance, severity: dg.AssetCheckSeverity, **statuses: str) -> list[Signal]:
+    """A red check that says this of its streams."""
+    streams = {stream: {"status": status, "text": f"{stream} is so."} for stream, status in statuses.items()}
+
+    @dg.asset_check(asset=table, name=NAME)
+    def check() -> dg.AssetCheckResult:
+        metadata = {"streams": dg.MetadataValue.json(streams)}
+        return dg.AssetCheckResult(passed=False, severity=severity, description="All in all.", metadata=metadata)
+
+    job = dg.Definitions(assets=[table], asset_checks=[check]).resolve_implicit_global_asset_job_def()
+    job.execute_in_process(instance=instance)
+    return seen(instance)[0]
+
+
+def test_a_check_has_a_signal_for_each_stream(instance: dg.DagsterInstance) -> None:
+    found = judged_by_stream(instance, dg.AssetCheckSeverity.ERROR, iot_data="error", air_quality="pass")
+    assert [(one.subject, one.stream, one.level, one.text) for one in found] == [
+        ("air_quality", "air_quality", "ok", "air_quality is so."),
+        ("iot_data", "iot_data", "error", "iot_data is so."),
+    ]
+
+
+def test_what_only_all_streams_together_show_is_told_of_all(instance: dg.DagsterInstance) -> None:
+    found = judged_by_stream(instance, dg.AssetCheckSeverity.ERROR, iot_data="warn", air_quality="warn")
+    assert [(one.subject, one.level) for one in found] == [
+        ("air_quality", "warn"),
+        ("iot_data", "warn"),
+        ("all streams", "error"),
+    ]

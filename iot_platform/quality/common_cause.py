@@ -1,0 +1,47 @@
+"""What sensors in trouble share that the others do not. Pure: counts in, suspects out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_MOST_OF = 0.8
+"""Of those in trouble, and of those that share it: chance leaves out a field now and then elsewhere too."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Of the `sensors` whose `attribute` (location, sensor type …) is `value`, how many are `affected`."""
+
+    attribute: str
+    value: str
+    affected: int
+    sensors: int
+
+
+def suspects(shares: Iterable[Share], affected: int, sensors: int) -> list[Share]:
+    """What nearly all of the affected share, and nearly nobody else: the closest fit first. Empty when all of the
+    sensors are affected, for then nothing tells them apart."""
+    if not affected or affected >= _MOST_OF * sensors:
+        return []
+    fitting = [
+        one
+        for one in shares
+        if one.affected >= _MOST_OF * affected and one.affected >= _MOST_OF * one.sensors and one.sensors < sensors
+    ]
+    return sorted(fitting, key=lambda one: (-one.affected / affected, -one.affected / one.sensors, one.attribute))
+
+
+def cause_sentence(shares: Iterable[Share], affected: int, sensors: int) -> str:
+    """As in `Suspected cause: sensor type humidity, which 7 of the 7 have and 0 of the others.`"""
+    if affected >= _MOST_OF * sensors:
+        return f"Suspected cause: something that all of the stream share ({affected:,} of {sensors:,} sensors)."
+    found = suspects(shares, affected, sensors)
+    if not found:
+        return "No suspected cause: they share no location, sensor type or schema version that others have not."
+    first = found[0]
+    rest = f"; or {', '.join(f'{one.attribute} {one.value}' for one in found[1:3])}" if found[1:] else ""
+    return (
+        f"Suspected cause: {first.attribute} {first.value}, which {first.affected:,} of the {affected:,} have and "
+        f"{first.sensors - first.affected:,} of the others{rest}."
+    )

@@ -1,0 +1,30 @@
+"""Whether a command line that a text names would be understood by the command line there is."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+import typer
+
+from iot_platform.cli.main import app
+
+
+def refused(line: str, *, whole: bool = True) -> str:
+    """Why `line` (`iot-platform …`) would be refused; empty when it would be taken. Nothing is run.
+
+    With `whole=False` arguments may be missing: a sentence names a command, not a line to type.
+    """
+    name, *words = shlex.split(line)
+    if name != "iot-platform":
+        return f"{line}: not our command"
+    found: click.Command = typer.main.get_command(app)
+    while isinstance(found, click.Group):
+        if not words or words[0] not in found.commands:
+            return f"{line}: no such command"
+        found = found.commands[words.pop(0)]
+    try:
+        with found.make_context(line, words, resilient_parsing=not whole):
+            return ""
+    except click.UsageError as error:
+        return f"{line}: {error.format_message()}"
