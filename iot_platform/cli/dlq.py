@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from iot_platform.cli.common import (
-    DEFAULT_STREAM,
     JsonOption,
-    StreamOption,
     err,
     out,
     prepared_settings,
@@ -19,20 +16,13 @@ from iot_platform.cli.common import (
     stop_for,
     table,
 )
+from iot_platform.cli.dead_letter_filter import Filter, filtered
 from iot_platform.clock import SystemClock
-from iot_platform.contract.patches import When
 from iot_platform.errors import UsageError
 from iot_platform.settings import Settings
 
 dlq = typer.Typer(help="Look into the dead letters, fix and send them again, or park them.", no_args_is_help=True)
 
-ReasonOption = Annotated[str | None, typer.Option("--reason", help="Only with this reason code.")]
-FieldOption = Annotated[str | None, typer.Option("--field", help="Only where a rule about this field was broken.")]
-SensorOption = Annotated[str | None, typer.Option("--sensor", help="Only of this sensor; * and ? stand for any.")]
-TypeOption = Annotated[str | None, typer.Option("--sensor-type", help="Only of this type, as the record claims it.")]
-LocationOption = Annotated[str | None, typer.Option("--location", help="Only from this location; * and ? too.")]
-SinceOption = Annotated[datetime | None, typer.Option("--since", help="Only accepted at this time (UTC) or later.")]
-UntilOption = Annotated[datetime | None, typer.Option("--until", help="Only accepted before this time (UTC).")]
 StatusOption = Annotated[list[str] | None, typer.Option("--status", help="Only with this status; may be repeated.")]
 SourcesArgument = Annotated[list[str] | None, typer.Argument(help="topic/partition/offset, as `dlq list` gives it.")]
 RateOption = Annotated[float | None, typer.Option("--rate", min=0.1, help="Records a second; default dlq.rate.")]
@@ -41,21 +31,18 @@ ParkedOption = Annotated[bool, typer.Option("--parked", help="Also what is parke
 AllOption = Annotated[bool, typer.Option("--all", help="All that the other options leave.")]
 WhyOption = Annotated[str, typer.Option("--why", help="A word for those who ask later.")]
 
+_LATER = " `iot-platform dlq list` shows it after the next load."
+"""It reads the readers' copy, which waits for nobody."""
+
 
 def register(app: typer.Typer) -> None:
     app.add_typer(dlq, name="dlq")
 
 
 @dlq.command("list")
-def dlq_list(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
-    stream: StreamOption = DEFAULT_STREAM,
-    reason: ReasonOption = None,
-    field: FieldOption = None,
-    sensor: SensorOption = None,
-    sensor_type: TypeOption = None,
-    location: LocationOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
+@filtered
+def dlq_list(
+    chosen: Filter,
     status: StatusOption = None,
     limit: Annotated[int, typer.Option(min=0, help="Show at most this many records, the newest first.")] = 20,
     as_json: JsonOption = False,
@@ -65,8 +52,7 @@ def dlq_list(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     from iot_platform.workbench.letters import Asked, count_letters, newest_letters  # noqa: PLC0415
 
     settings = prepared_settings()
-    when = When(reason, field, sensor, sensor_type, location)
-    asked = Asked(stream, when, _utc(since), _utc(until), tuple(status or ()))
+    asked = Asked(chosen.stream, chosen.when, chosen.since, chosen.until, tuple(status or ()))
     counts, found = count_letters(settings, asked), newest_letters(settings, asked, limit)
     if as_json:
         print_json({"counts": counts, "dead_letters": [letter.as_document() for letter in found]})
@@ -109,16 +95,10 @@ def dlq_show(
 
 
 @dlq.command("fix")
-def dlq_fix(  # noqa: PLR0913, PLR0917
+@filtered
+def dlq_fix(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
+    chosen: Filter,
     patch: Annotated[str, typer.Argument(help="A patch in dlq.patches_dir by its name, or the path of a TOML file.")],
-    stream: StreamOption = DEFAULT_STREAM,
-    reason: ReasonOption = None,
-    field: FieldOption = None,
-    sensor: SensorOption = None,
-    sensor_type: TypeOption = None,
-    location: LocationOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
     samples: Annotated[int, typer.Option(min=0, help="Show what it changes in this many records.")] = 5,
     apply: Annotated[bool, typer.Option("--apply", help="Patch and send them again; without it nothing is.")] = False,
     parked: ParkedOption = False,
@@ -132,8 +112,7 @@ def dlq_fix(  # noqa: PLR0913, PLR0917
 
     settings = prepared_settings()
     made = load_patch(settings, patch)
-    when = made.when.narrowed(When(reason, field, sensor, sensor_type, location))
-    asked = Asked(stream, when, _utc(since), _utc(until))
+    asked = Asked(chosen.stream, made.when.narrowed(chosen.when), chosen.since, chosen.until)
     if apply:
         _redrive(settings, asked, made, (rate, limit, parked), as_json)
         return
@@ -143,6 +122,50 @@ def dlq_fix(  # noqa: PLR0913, PLR0917
     if as_json:
         print_json(trial.as_document())
         return
+    _show(trial)
+
+
+@dlq.command("redrive")
+@filtered
+def dlq_redrive(
+    chosen: Filter,
+    sources: SourcesArgument = None,
+    everything: AllOption = False,
+    parked: ParkedOption = False,
+    rate: RateOption = None,
+    limit: MostOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send dead letters again as they were: after a mended rule or catalogue. Interrupted, run it again."""
+    settings = prepared_settings()
+    asked = _asked(settings, chosen, sources, everything)
+    _redrive(settings, asked, None, (rate, limit, parked), as_json)
+
+
+@dlq.command("park")
+@filtered
+def dlq_park(
+    chosen: Filter,
+    sources: SourcesArgument = None,
+    everything: AllOption = False,
+    release: Annotated[bool, typer.Option("--release", help="Let parked ones be sent again.")] = False,
+    why: WhyOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Park dead letters: they are not sent again, unless with --parked; --release undoes it."""
+    from iot_platform.workbench import parking  # noqa: PLC0415
+
+    settings = prepared_settings()
+    asked = _asked(settings, chosen, sources, everything)
+    count = (parking.release if release else parking.park)(settings, asked, why, SystemClock())
+    if as_json:
+        print_json({"released" if release else "parked": count})
+    else:
+        err.print(f"{count:,} {'released' if release else 'parked'}.{_LATER if count else ''}", soft_wrap=True)
+
+
+def _show(trial: Any) -> None:
+    """What a patch would do."""
     for sample in trial.samples:
         out.print(f"{sample.source}", markup=False, soft_wrap=True)
         for change in sample.changes:
@@ -158,59 +181,6 @@ def dlq_fix(  # noqa: PLR0913, PLR0917
         + ("; --apply does." if trial.matched else "."),
         soft_wrap=True,
     )
-
-
-@dlq.command("redrive")
-def dlq_redrive(  # noqa: PLR0913, PLR0917
-    sources: SourcesArgument = None,
-    stream: StreamOption = DEFAULT_STREAM,
-    reason: ReasonOption = None,
-    field: FieldOption = None,
-    sensor: SensorOption = None,
-    sensor_type: TypeOption = None,
-    location: LocationOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    everything: AllOption = False,
-    parked: ParkedOption = False,
-    rate: RateOption = None,
-    limit: MostOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Send dead letters again as they were: after a mended rule or catalogue. Interrupted, run it again."""
-    settings = prepared_settings()
-    when = When(reason, field, sensor, sensor_type, location)
-    asked = _asked(settings, stream, sources, when, (since, until), everything)
-    _redrive(settings, asked, None, (rate, limit, parked), as_json)
-
-
-@dlq.command("park")
-def dlq_park(  # noqa: PLR0913, PLR0917
-    sources: SourcesArgument = None,
-    stream: StreamOption = DEFAULT_STREAM,
-    reason: ReasonOption = None,
-    field: FieldOption = None,
-    sensor: SensorOption = None,
-    sensor_type: TypeOption = None,
-    location: LocationOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    everything: AllOption = False,
-    release: Annotated[bool, typer.Option("--release", help="Let parked ones be sent again.")] = False,
-    why: WhyOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Park dead letters: they are not sent again, unless with --parked; --release undoes it."""
-    from iot_platform.workbench import parking  # noqa: PLC0415
-
-    settings = prepared_settings()
-    when = When(reason, field, sensor, sensor_type, location)
-    asked = _asked(settings, stream, sources, when, (since, until), everything)
-    count = (parking.release if release else parking.park)(settings, asked, why, SystemClock())
-    if as_json:
-        print_json({"released" if release else "parked": count})
-    else:
-        err.print(f"{count:,} {'released' if release else 'parked'}.")
 
 
 def _redrive(
@@ -234,28 +204,18 @@ def _redrive(
     err.print("`iot-platform dlq list` says what became of them, once they are validated and loaded.", soft_wrap=True)
 
 
-def _asked(
-    settings: Settings,
-    stream: str,
-    sources: list[str] | None,
-    when: When,
-    times: tuple[datetime | None, datetime | None],
-    everything: bool,
-) -> Any:
+def _asked(settings: Settings, chosen: Filter, sources: list[str] | None, everything: bool) -> Any:
     """What the options of redrive and park ask for; nothing at all is not taken for everything."""
     from iot_platform.workbench.letters import Asked, source_of  # noqa: PLC0415
 
-    if not (sources or everything or when != When() or any(times)):
+    if chosen.takes_all and not (sources or everything):
         raise UsageError("Nothing says which dead letters.", next_step="Name sources, or a filter, or --all.")
     places = [source_of(source, settings) for source in sources or ()]
-    streams = {name for name, _ in places} or {stream}
+    streams = {name for name, _ in places} or {chosen.stream}
     if len(streams) > 1:
         raise UsageError("The sources are of several streams.", next_step="Name those of one stream at a time.")
-    return Asked(streams.pop(), when, _utc(times[0]), _utc(times[1]), sources=tuple(place for _, place in places))
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment and moment.replace(tzinfo=UTC)
+    offsets = tuple(place for _, place in places)
+    return Asked(streams.pop(), chosen.when, chosen.since, chosen.until, sources=offsets)
 
 
 def _cell(text: str | None) -> str:
