@@ -46,3 +46,15 @@ class AlertSettings(_Section):
         description="asked each minute while all is watched; who listens there misses it when we are gone",
     )
     runbooks: str = Field("docs/runbooks", min_length=1, description="where alerts say the pages of the rules are")
+
+
+class LagSettings(_Section):
+    """How consumer groups are watched, and from where on something is said of them."""
+
+    groups: tuple[str, ...] = Field(
+        ("*",), description="consumer groups of others that are watched beside our own: names, with * and ?; [] = none"
+    )
+    alert_groups: tuple[str, ...] = Field((), description="groups of others that raise alerts too: names, with * and ?")
+    looks: int = Field(10, ge=2, le=1_000, description="a group is judged by so many of its last looks and commits")
+    allowed_seconds: float = Field(10, ge=0, description="a lag of less than what arrives in this long is none")
+    held_back_seconds: float = Field(60, gt=0, description="an open transaction may hold back readers for so long")

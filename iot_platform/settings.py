@@ -27,7 +27,13 @@ from pydantic_settings import (
 
 from iot_platform.errors import SettingsError
 from iot_platform.kafka_settings import KafkaSettings
-from iot_platform.orchestration_settings import AlertSettings, DagsterSettings, QualitySettings, ReportSettings
+from iot_platform.orchestration_settings import (
+    AlertSettings,
+    DagsterSettings,
+    LagSettings,
+    QualitySettings,
+    ReportSettings,
+)
 from iot_platform.setting_names import (
     CONFIG_VARIABLE,
     ENV_DELIMITER,
@@ -59,6 +65,7 @@ __all__ = [
     "FleetSettings",
     "HealthSettings",
     "KafkaSettings",
+    "LagSettings",
     "ProducerSettings",
     "QualitySettings",
     "ReportSettings",
@@ -167,6 +174,7 @@ class Settings(BaseSettings):
     dagster: DagsterSettings = DagsterSettings()
     quality: QualitySettings = QualitySettings()
     report: ReportSettings = ReportSettings()
+    lag: LagSettings = LagSettings()
     alerts: AlertSettings = AlertSettings()
     faultpoint: str = Field("", description="for tests: see faultpoints.py")
 

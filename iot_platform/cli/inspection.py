@@ -1,4 +1,4 @@
-"""audit, query, lag, topics: look, and change nothing."""
+"""audit, query, topics: look, and change nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ _DAY_MS = 86_400_000
 def register(app: typer.Typer) -> None:
     app.command()(audit)
     app.command()(query)
-    app.command()(lag)
     app.add_typer(topics, name="topics")
 
 
@@ -95,59 +94,6 @@ def query(
 
 def _cell(cell: Any) -> Any:
     return cell if cell is None or isinstance(cell, int | float | str) else str(cell)
-
-
-def lag(as_json: JsonOption = False) -> None:
-    """How far each consumer group is behind, in messages and in seconds, by partition."""
-    from iot_platform.stream.offsets import group_lag  # noqa: PLC0415
-    from iot_platform.supervision.paused import left_seconds, pause_document  # noqa: PLC0415
-
-    settings = prepared_settings()
-    clients, clock = Clients(settings), SystemClock()
-    by_stream = {stream: group_lag(clients, stream, clock) for stream in settings.streams}
-    groups = [
-        (stream, group, left_seconds(settings, stream, group)) for stream in by_stream for group in by_stream[stream]
-    ]
-    left_of = {stream: left for stream, _, left in groups if left is not None}
-    paused = {stream: pause_document(settings, stream, clock, left_of.get(stream)) for stream in by_stream}
-    if as_json:
-        print_json(
-            {
-                "paused": {stream: pause for stream, pause in paused.items() if pause},
-                "groups": [
-                    {
-                        "group": group.group,
-                        "messages": group.messages,
-                        "seconds": group.seconds,
-                        "retention_left_seconds": left,
-                        "partitions": [
-                            {
-                                "topic": part.topic,
-                                "partition": part.partition,
-                                "committed": part.committed,
-                                "end": part.end,
-                                "high": part.high,
-                                "messages": part.messages,
-                                "seconds": part.seconds,
-                            }
-                            for part in group.partitions
-                        ],
-                    }
-                    for _, group, left in groups
-                ],
-            }
-        )
-        return
-    columns = ["topic", "partition", "committed", "end", "messages", "seconds"]
-    for _, group, _ in groups:
-        rows = [
-            [part.topic, part.partition, part.committed, part.end, part.messages, part.seconds]
-            for part in group.partitions
-        ]
-        out.print(table(f"Lag of {group.group}", columns, rows, whole=["topic"]))
-    for pause in paused.values():
-        if pause:
-            err.print(pause["text"], soft_wrap=True)
 
 
 @topics.command("list")

@@ -20,6 +20,7 @@ from iot_platform.cli import (
     health,
     inspection,
     installation,
+    lag,
     maintenance,
     orchestration,
     report,
@@ -43,6 +44,7 @@ installation.register(app)
 streams.register(app)
 orchestration.register(app)
 inspection.register(app)
+lag.register(app)
 dlq.register(app)
 health.register(app)
 spool.register(app)

@@ -15,17 +15,19 @@ from iot_platform.errors import KafkaUnavailableError, PlatformError
 from iot_platform.lifecycle import is_held
 from iot_platform.orchestration.checks import STREAMS
 from iot_platform.orchestration.streams.keeper import slot_facts
+from iot_platform.pipeline.lag import LagReport, chosen, watch_lag
 from iot_platform.quality.checks import CHECKS
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.offsets import GroupFigures, group_lag
+from iot_platform.stream.offsets import GroupFigures
 from iot_platform.stream.preflight import wait_for_kafka
 from iot_platform.supervision.brokers import BrokerFacts, broker_facts, can_serve, down_sentence
 from iot_platform.supervision.paused import left_seconds, pause_document
 from iot_platform.supervision.slots import Desired, Draining, Role, Slot, all_slots, read_desired
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.watch.alerts import signals as names
-from iot_platform.watch.alerts.signals import Signal, check_signal, lag_signal, severity
+from iot_platform.watch.alerts.signals import Signal, check_signal, severity
+from iot_platform.watch.lag.signal import signal_of
 
 _KAFKA_SECONDS = 3.0
 _LEAST_FREE_BYTES = 2_000_000_000
@@ -36,9 +38,10 @@ _BEAT_STALE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Observed:
-    """One look at everything. `unknown` names what could not be asked; `processes` are stream, role and figures."""
+    """One look at everything. `unknown` names what could not be asked, `lag` is None when Kafka does not answer;
+    `processes` are stream, role and figures."""
 
-    groups: list[GroupFigures]
+    lag: LagReport | None
     signals: list[Signal]
     unknown: frozenset[str]
     processes: list[tuple[str, str, dict[str, float]]]
@@ -49,12 +52,13 @@ def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> O
     now, desired = clock.now(), read_desired(settings)
     beats = read_heartbeats(settings.heartbeat_dir, clock)
     brokers = broker_facts(settings)
-    groups, kafka, unknown = _lag(settings, clock, now, brokers)
+    report, kafka, unknown = _lag(settings, clock, now, brokers)
+    groups = report.figures if report else ()
     verdicts, unjudged = _verdicts(instance, now)
     found = [
         *kafka,
         *_brokers(brokers, now),
-        *[lag_signal(group.group, group.seconds, now) for group in groups],
+        *(_lags(settings, report, now) if report else ()),
         *_slots(instance, settings, desired, now),
         *_paused(settings, groups, clock),
         *_disk(settings, now),
@@ -62,7 +66,7 @@ def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> O
         *_full_spools(beats, now),
         *verdicts,
     ]
-    return Observed(groups, found, frozenset(unknown | unjudged), list(_processes(settings, beats)))
+    return Observed(report, found, frozenset(unknown | unjudged), list(_processes(settings, beats)))
 
 
 def _brokers(facts: Sequence[BrokerFacts], now: datetime) -> Iterator[Signal]:
@@ -72,16 +76,26 @@ def _brokers(facts: Sequence[BrokerFacts], now: datetime) -> Iterator[Signal]:
 
 def _lag(
     settings: Settings, clock: Clock, now: datetime, brokers: Sequence[BrokerFacts]
-) -> tuple[list[GroupFigures], list[Signal], set[str]]:
-    clients = Clients(settings)
+) -> tuple[LagReport | None, list[Signal], set[str]]:
+    """The report, or why there is none; and what was not told of."""
     try:
         if not can_serve(brokers):
             raise KafkaUnavailableError(down_sentence(brokers) or "The platform's own broker does not run.")
-        wait_for_kafka(clients, _KAFKA_SECONDS)  # who is away is asked nothing more: each question would wait for long
-        return [group for stream in settings.streams for group in group_lag(clients, stream, clock)], [], set()
+        wait_for_kafka(Clients(settings), _KAFKA_SECONDS)  # who is away is asked nothing more
+        report = watch_lag(settings, clock)
     except PlatformError as error:
         signal = Signal("platform", names.KAFKA_UNREACHABLE, settings.bootstrap_servers, "error", error.message, now)
-        return [], [signal], {"lag"}
+        return None, [signal], {"lag"}
+    return report, [], {f"lag/{names.LAG_SECONDS}/{name}" for name in report.unanswered}
+
+
+def _lags(settings: Settings, report: LagReport, now: datetime) -> Iterator[Signal]:
+    """Of our groups, and of those of others that are to raise alerts."""
+    told = {*report.own, *chosen(settings.lag.alert_groups, (group.group for group in report.groups))}
+    for group in report.groups:
+        signal = signal_of(group, now, report.own.get(group.group, "")) if group.group in told else None
+        if signal is not None:
+            yield signal
 
 
 def _slots(instance: dg.DagsterInstance, settings: Settings, desired: Desired, now: datetime) -> Iterator[Signal]:
@@ -106,7 +120,7 @@ def _down(instance: dg.DagsterInstance, settings: Settings, slot: Slot, now: dat
     return Signal("stream", names.STREAM_NOT_RUNNING, slot.name, "error", text, now)
 
 
-def _paused(settings: Settings, groups: list[GroupFigures], clock: Clock) -> Iterator[Signal]:
+def _paused(settings: Settings, groups: Sequence[GroupFigures], clock: Clock) -> Iterator[Signal]:
     for stream in settings.streams:
         left = [seconds for group in groups if (seconds := left_seconds(settings, stream, group)) is not None]
         pause = pause_document(settings, stream, clock, min(left, default=None))

@@ -7,18 +7,21 @@ waits holds up nobody but itself, and what is unknown neither raises nor resolve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 
 from iot_platform.clock import SystemClock
+from iot_platform.contract.topology import Topology
 from iot_platform.errors import AlreadyRunningError
 from iot_platform.orchestration.assets.lineage import stream_key
 from iot_platform.orchestration.assets.shown import figures
 from iot_platform.orchestration.signals import Observed, observe
+from iot_platform.pipeline.lag import LagReport
 from iot_platform.settings import Settings, load_settings
-from iot_platform.stream.offsets import GroupFigures
 from iot_platform.supervision.slots import Role
 from iot_platform.watch.alerts.signals import Signal
+from iot_platform.watch.lag.judging import GroupLag
 
 
 def watch_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -35,7 +38,7 @@ def watch_sensor(settings: Settings) -> dg.SensorDefinition:
         current, clock = load_settings(), SystemClock()
         seen = observe(context.instance, current, clock)
         told = _alert(current, clock, seen.signals, seen.unknown)
-        return dg.SensorResult(skip_reason=dg.SkipReason(told), asset_events=_observations(seen.groups, seen))
+        return dg.SensorResult(skip_reason=dg.SkipReason(told), asset_events=_observations(current, seen))
 
     return sensor
 
@@ -51,18 +54,48 @@ def _alert(settings: Settings, clock: SystemClock, signals: Sequence[Signal], un
     return f"{len(evaluation.firing)} alerts fire: {titles}" if evaluation.firing else "No alert fires."
 
 
-def _observations(groups: Sequence[GroupFigures], seen: Observed) -> list[dg.AssetObservation]:
+def _observations(settings: Settings, seen: Observed) -> list[dg.AssetObservation]:
     """Lag on the topic that a group reads, and what the streams' processes did."""
-    observed = []
-    for group in groups:
-        by_topic: dict[str, list[float]] = {}
-        for part in group.partitions:
-            messages, seconds = by_topic.setdefault(part.topic, [0, 0.0])
-            by_topic[part.topic] = [messages + part.messages, max(seconds, part.seconds)]
-        for topic, (messages, seconds) in by_topic.items():
-            name = "validators" if group.group.startswith("validator") else "loader"
-            values = {f"{name} behind (messages)": int(messages), f"{name} behind (seconds)": round(seconds, 1)}
-            observed.append(dg.AssetObservation(topic, metadata=figures(values)))
+    observed = lag_observations(settings, seen.lag) if seen.lag else []
     for stream, role, values in seen.processes:
         observed.append(dg.AssetObservation(stream_key(stream, Role(role)), metadata=figures(values)))
     return observed
+
+
+def lag_observations(settings: Settings, report: LagReport) -> list[dg.AssetObservation]:
+    """One for each group and topic of ours that it reads: figures that the UI plots, its status and its words."""
+    ours = {topic for stream in settings.streams for topic in Topology(stream).topics}
+    return [
+        dg.AssetObservation(topic, metadata=_lag_metadata(_shown(group.group, report), group, topic))
+        for group in report.groups
+        for topic in sorted({part.topic for part in group.partitions} & ours)
+    ]
+
+
+def _shown(group: str, report: LagReport) -> str:
+    if group not in report.own:
+        return group
+    return "validators" if group.startswith("validator") else "loader"
+
+
+def _lag_metadata(name: str, group: GroupLag, topic: str) -> dict[str, Any]:
+    parts = [part for part in group.partitions if part.topic == topic]
+    worst = max(parts, key=lambda part: (part.status.severity, part.behind.seconds))
+    rates = {
+        "arrive (per second)": [part.rates.inflow for part in parts],
+        f"{name} take (per second)": [part.rates.outflow for part in parts],
+    }
+    known = {key: sum(rate for rate in found if rate is not None) for key, found in rates.items() if None not in found}
+    left = [part.retention_left_seconds for part in parts if part.retention_left_seconds is not None]
+    return {
+        **figures(
+            {
+                f"{name} behind (messages)": sum(part.messages for part in parts),
+                f"{name} behind (seconds)": max(part.behind.seconds for part in parts),
+                **known,
+                **({f"{name}: retention left (hours)": min(left) / 3600} if left else {}),
+            }
+        ),
+        f"{name}: status": dg.MetadataValue.text(str(worst.status)),
+        f"{name}: worst partition": dg.MetadataValue.text(f"{worst.partition}: {worst.text}"),
+    }

@@ -127,7 +127,7 @@ def read_group(clients: Clients, group: str, topics: Sequence[str], clock: Clock
         for place, span in spans.items()
         if committed.get(place, span.low) < span.end
     ]
-    oldest = _time_stamps(clients, group, behind) if behind else {}
+    oldest = oldest_time_stamps(clients, group, behind) if behind else {}
     now_ms = unix_millis(clock.now())
     return GroupFigures(
         group,
@@ -200,7 +200,7 @@ def _patiently(ask: Callable[[], _Answer]) -> _Answer:
         time.sleep(_RETRY_SECONDS)
 
 
-def _time_stamps(clients: Clients, group: str, starts: Sequence[TopicPartition]) -> dict[Place, int]:
+def oldest_time_stamps(clients: Clients, group: str, starts: Sequence[TopicPartition]) -> dict[Place, int]:
     """The time stamp of the first record at or after each start; those that do not come in time are left out."""
     consumer: Consumer = clients.consumer(f"{group}-lag", {"enable.partition.eof": True, "fetch.wait.max.ms": 10})
     found: dict[Place, int] = {}

@@ -51,9 +51,11 @@ class Signal:
     stream: str = ""
 
 
-def lag_signal(group: str, seconds: float, at: datetime, stream: str = "") -> Signal:
-    """How far a consumer group is behind; the rules say from where on that matters."""
-    return Signal("lag", LAG_SECONDS, group, "info", f"{seconds:,.0f} s behind", at, seconds, stream)
+def lag_signal(
+    group: str, seconds: float, at: datetime, stream: str = "", *, level: Level = "info", text: str = ""
+) -> Signal:
+    """How far a consumer group is behind; the rules say from where on that matters. `level` is of its course."""
+    return Signal("lag", LAG_SECONDS, group, level, text or f"{seconds:,.0f} s behind", at, seconds, stream)
 
 
 def check_signal(check: str, subject: str, status: str, text: str, at: datetime, stream: str = "") -> Signal:

@@ -59,7 +59,13 @@ def meant(rules: tuple[Rule, ...], given: Signal) -> list[str]:
         (lag_signal("loader-iot_data", 120, NOON), []),
         (lag_signal("loader-iot_data", 121, NOON), ["behind"]),
         (lag_signal("loader-iot_data", 1801, NOON), ["behind", "far_behind"]),
-        (signal("lag", signals.LAG_SECONDS, "warn"), ["behind"]),  # without a figure its level counts
+        (lag_signal("loader-iot_data", 20, NOON, level="warn"), ["falling_behind"]),  # by its course
+        (lag_signal("loader-iot_data", 20, NOON, level="error"), ["not_moving", "falling_behind"]),
+        (
+            lag_signal("loader-iot_data", 1801, NOON, level="error"),
+            ["not_moving", "falling_behind", "behind", "far_behind"],
+        ),
+        (signal("lag", signals.LAG_SECONDS, "warn"), ["falling_behind", "behind"]),  # without a figure its level counts
         (signal("platform", signals.KAFKA_UNREACHABLE), ["kafka_unreachable"]),
         (signal("platform", signals.WAREHOUSE_LOCKED, "warn"), ["warehouse_locked"]),
         (signal("platform", signals.DISK_LOW, "warn"), ["disk_low"]),
