@@ -9,6 +9,7 @@ import typer
 
 from iot_platform.cli.common import JsonOption, err, out, prepared_settings, print_json, table
 from iot_platform.clock import SystemClock
+from iot_platform.contract.topology import Topology
 from iot_platform.errors import UsageError
 from iot_platform.settings import Settings
 from iot_platform.stream import pauses
@@ -105,3 +106,24 @@ def streams_resume(stream: StreamArgument) -> None:
     there = pauses.resume(settings, stream, SystemClock().now())
     told = f"Stream {stream} goes on within a second." if there else f"Stream {stream} was not paused."
     err.print(told, soft_wrap=True)
+
+
+@streams.command("abort-hanging")
+def streams_abort_hanging(stream: StreamArgument) -> None:
+    """Abort transactions on a stream's outputs that Kafka has lost track of: they would hold back every reader."""
+    from iot_platform.broker.hanging import abort, find_hanging, hanging_after_minutes  # noqa: PLC0415 - jars are checked, Java is started
+
+    settings = prepared_settings()
+    settings.stream(stream)
+    topology, count = Topology(stream), 0
+    for topic in (topology.ledger, topology.validated, topology.dead_letters):
+        for hanging in find_hanging(settings, topic):
+            abort(settings, hanging)
+            err.print(f"Aborted: {hanging}.", markup=False, soft_wrap=True)
+            count += 1
+    if not count:
+        err.print(
+            f"None hangs. One counts as hanging after {hanging_after_minutes(settings)} min, when Kafka's coordinator "
+            "does not know it; what a validator has just begun ends by itself.",
+            soft_wrap=True,
+        )

@@ -187,7 +187,11 @@ class Changelog:
         finally:
             observer.close()
         if written_end > stable_end:
-            raise KafkaUnavailableError(f"A transaction is still open on {at.topic}/{at.partition}.")
+            raise KafkaUnavailableError(
+                f"A transaction is still open on {at.topic}/{at.partition}.",
+                next_step="Kafka ends it within validator.transaction_timeout_seconds; one that stays is ended by "
+                f"`iot-platform streams abort-hanging {self._topology.stream}`.",
+            )
 
     def _newest_ms(self, reader: Consumer, partition: int, low: int, high: int) -> int | None:
         """The time stamp of the last entry; the last offsets of a partition may be control records."""

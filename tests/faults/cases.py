@@ -25,7 +25,7 @@ MEANINGS = {
     "F17": "two validators run under the same slot",
     "F18": "the broker is killed in the middle of a transaction",
     "F19": "the broker sleeps for 30 s",
-    "F20": "the broker's data is lost",
+    "F20": "the broker's data is lost; its transaction coordinator's alone",
     "F21": "validators join, leave and are killed for a minute",
     "F22": "one validator, two, as many as partitions and more, one again, under load",
     "F23": "a repeat comes 1 s, 1 h, 23 h 59 min and long after",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import signal
 import threading
 import time
 from collections import Counter, defaultdict
@@ -30,6 +32,7 @@ from tests.faults.conftest import Case, settings_on
 from tests.faults.scene import Scene
 from tests.faults.victim import Victim
 from tests.faults.watcher import Watcher
+from tests.support.processes import has_stopped
 from tests.support.topics import Kept, assert_ledger_is_whole, read_all, read_ledger
 from tests.support.traffic import Traffic
 from tests.support.waiting import eventually
@@ -209,3 +212,38 @@ def test_f20_a_broker_that_lost_its_data_is_told_by_loader_and_audit(
     codes = {finding.code for finding in audit(scene.settings, scene.stream, SystemClock()).findings}
     assert {"source_lost", "raw_lost"} <= codes
     case.note()
+
+
+@pytest.mark.long
+def test_f20_a_transaction_that_the_coordinator_has_lost_is_told_and_can_be_ended(
+    new_broker: Callable[[], LocalBroker], tmp_path: Path, case: Case
+) -> None:
+    """The coordinator's log is gone, and the records of an open transaction are not: Kafka would never end it."""
+    node = new_broker()
+    scene = Scene(settings_on(node.bootstrap_servers, tmp_path), tmp_path)
+    scene.send(300)
+    fault = {"IOT_FAULTPOINT": "validator.after_flush:stop:2", "IOT_VALIDATOR__BATCH_MAX": "50"}
+    with scene.process(*scene.validator(), **fault) as validator:
+        eventually(lambda: has_stopped(validator), 90, "a validator that sleeps in a transaction")
+        node.kill()
+        for log in (tmp_path / "kafka-0" / "kafka" / "data").glob("__transaction_state-*"):
+            shutil.rmtree(log)
+        node.start()
+        clients = Clients(scene.settings)
+        node.wait_ready(lambda: is_reachable(clients))
+        os.kill(validator.pid, signal.SIGCONT)
+        command = f"iot-platform streams abort-hanging {scene.stream}"
+        eventually(lambda: command in scene.log.read_text(), 60, "a next step for the one who reads the log")
+        assert not scene.is_covered(), "something was skipped"
+        eventually(lambda: ends_it(scene), 180, "a transaction that counts as hanging")
+        scene.await_covered()
+        validator.terminate()
+        assert validator.wait(60) == 0
+    case.holds(scene)
+
+
+def ends_it(scene: Scene) -> bool:
+    """Whether the command found something to abort."""
+    with scene.process("streams", "abort-hanging", scene.stream) as command:
+        assert command.wait(60) == 0, scene.log.read_text()[-2000:]
+    return f"Aborted: {scene.topology.ledger}/" in scene.log.read_text()
