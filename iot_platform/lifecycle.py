@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+import psutil
+
 from iot_platform.clock import Clock
 from iot_platform.errors import AlreadyRunningError
 
@@ -211,6 +213,8 @@ def write_if_possible(path: Path, text: str) -> OSError | None:
 class Heartbeat:
     """A sign of life for `status`: one small JSON file a process, rewritten at most once per `every_seconds`.
 
+    With the facts it tells what the process has used: `cpu_seconds` since its start, and `memory_bytes` now.
+
     One that cannot be written is logged once, and shows in `status` by its age.
     """
 
@@ -246,7 +250,8 @@ class Heartbeat:
         return facts, self._clock.monotonic() - at
 
     def _write(self, facts: Mapping[str, Any]) -> None:
-        document = {"pid": os.getpid(), "at": self._clock.now().isoformat(), **self._announced, **facts}
+        used = {"cpu_seconds": round(time.process_time(), 3), "memory_bytes": psutil.Process().memory_info().rss}
+        document = {"pid": os.getpid(), "at": self._clock.now().isoformat(), **used, **self._announced, **facts}
         error = write_if_possible(self._path, json.dumps(document))
         if error is not None and not self._failing:
             log.warning("no sign of life can be written: %s", error)

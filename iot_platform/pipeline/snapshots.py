@@ -4,28 +4,41 @@ from __future__ import annotations
 
 from iot_platform.clock import Clock
 from iot_platform.pipeline.audit import audit
+from iot_platform.pipeline.lag import LagReport, watch_lag
+from iot_platform.pipeline.processes import Beats, samples_of
 from iot_platform.pipeline.statement import Statement
 from iot_platform.settings import Settings
-from iot_platform.stream.clients import Clients
-from iot_platform.stream.offsets import GroupFigures, group_lag
 from iot_platform.warehouse.connection import open_warehouse
+from iot_platform.warehouse.process_samples import ProcessSample, add_samples, last_samples
 from iot_platform.warehouse.snapshots import LagRow, add_lag_snapshot, add_ledger_audit
+from iot_platform.watch.lag.judging import PartitionLag
 
 
-def take_lag_snapshot(settings: Settings, clock: Clock) -> list[GroupFigures]:
-    """Every group of every stream, as it is now and as it is kept."""
-    clients = Clients(settings)
-    groups = [group for stream in settings.streams for group in group_lag(clients, stream, clock)]
-    rows = [
-        LagRow(
-            group.group, part.topic, part.partition, part.committed, part.end, part.high, part.messages, part.seconds
-        )
-        for group in groups
-        for part in group.partitions
-    ]
+def take_lag_snapshot(settings: Settings, clock: Clock, beats: Beats) -> tuple[LagReport, list[ProcessSample]]:
+    """Every group that is watched, and the processes whose signs of life are `beats`, as they are now and as kept."""
+    report = watch_lag(settings, clock)
+    now = clock.now()
     with open_warehouse(settings) as connection:
-        add_lag_snapshot(connection, clock.now(), rows)
-    return groups
+        add_lag_snapshot(connection, now, lag_rows(report))
+        samples = samples_of(beats, last_samples(connection), now)
+        add_samples(connection, samples)
+    return report, samples
+
+
+def lag_rows(report: LagReport) -> list[LagRow]:
+    """A row for each group and partition."""
+    return [
+        _row(part, group.group, own=group.group in report.own) for group in report.groups for part in group.partitions
+    ]
+
+
+def _row(part: PartitionLag, group: str, *, own: bool) -> LagRow:
+    look = part.course.now
+    return LagRow(
+        group, part.topic, part.partition, look.committed, look.end, look.high, part.messages, part.behind.seconds,
+        own, str(part.status), part.rates.inflow, part.rates.outflow, part.catch_up_seconds,
+        part.retention_left_seconds, part.text,
+    )  # fmt: skip
 
 
 def keep_audits(settings: Settings, clock: Clock) -> list[Statement]:

@@ -177,9 +177,11 @@ class Session:
     def _transact(self, outcomes: list[Outcome]) -> None:
         offsets = [TopicPartition(self._topology.raw, outcome.partition, outcome.last + 1) for outcome in outcomes]
         self._entries = {}
+        began = self._clock.monotonic()
         self._transactions.begin()
         self._produce(outcomes)
         self._transactions.commit(offsets, self._consumer)
+        self._totals.write_seconds += self._clock.monotonic() - began
 
     def _undo(self, error: Exception, *, begun: bool) -> None:
         """Nothing of this batch has happened: read it again."""

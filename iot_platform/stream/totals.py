@@ -20,6 +20,8 @@ class Totals:
     duplicates: int = 0
     by_reason: Counter[str] = field(default_factory=Counter)
     last_error: str = ""
+    write_seconds: float = 0.0
+    """What the transactions took, from their first record to their commit."""
 
     @property
     def records(self) -> int:
@@ -43,4 +45,6 @@ class Totals:
             "duplicates": self.duplicates,
             "by_reason": dict(self.by_reason),
             "last_error": self.last_error,
+            "writes": self.transactions,
+            "write_seconds": round(self.write_seconds, 3),
         }

@@ -12,7 +12,7 @@ from iot_platform.warehouse.mart_parts import Part, rows_of
 
 SMALL_TABLES = (
     "ledger", "sensors", "topic_offsets", "load_ranges",
-    "dlq_samples", "silent_sensors", "lag_snapshots", "ledger_audit", "mart_state",
+    "dlq_samples", "silent_sensors", "lag_snapshots", "process_samples", "ledger_audit", "mart_state",
     "dlq_decisions", "redrives", "redriven", "dlq_status", "dlq_outcomes",
 )  # fmt: skip
 """Tables that a catalogue holds as a whole: they grow with partitions, sensors and hours, not with readings."""

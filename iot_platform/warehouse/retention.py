@@ -20,6 +20,7 @@ _MARTS = {
     "quality_trends": "day",
     "dlq_samples": "loaded_at",
     "lag_snapshots": "taken_at",
+    "process_samples": "taken_at",
     "ledger_audit": "taken_at",
     "dlq_decisions": "decided_at",
     "redrives": "began_at",

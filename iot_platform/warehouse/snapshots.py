@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from iot_platform.warehouse.marts import Connection, transaction
+from iot_platform.warehouse.process_samples import thin_samples
 
 DETAIL_KEPT = timedelta(hours=48)
 """Older lag snapshots are thinned to the worst of each hour: each 30 s for 400 days would be millions of rows."""
@@ -16,7 +17,10 @@ DETAIL_KEPT = timedelta(hours=48)
 
 @dataclass(frozen=True)
 class LagRow:
-    """How far one consumer group is behind on one partition; `committed` is None before its first commit."""
+    """How far one consumer group is behind on one partition; `committed` is None before its first commit.
+
+    What follows `seconds` is of its course (docs/lag.md): None where that is not known.
+    """
 
     consumer_group: str
     topic: str
@@ -26,6 +30,13 @@ class LagRow:
     high_watermark: int
     messages: int
     seconds: float
+    own: bool = True
+    status: str | None = None
+    inflow: float | None = None
+    outflow: float | None = None
+    catch_up_seconds: float | None = None
+    retention_left_seconds: float | None = None
+    text: str | None = None
 
 
 def add_lag_snapshot(connection: Connection, taken_at: datetime, rows: Sequence[LagRow]) -> None:
@@ -33,9 +44,10 @@ def add_lag_snapshot(connection: Connection, taken_at: datetime, rows: Sequence[
     with transaction(connection):
         if _begins_an_hour(connection, taken_at):
             _thin(connection, taken_at - DETAIL_KEPT)
+            thin_samples(connection, taken_at - DETAIL_KEPT)
         if rows:
             connection.executemany(
-                "INSERT INTO lag_snapshots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO lag_snapshots VALUES ({', '.join('?' * (1 + len(fields(LagRow))))})",  # noqa: S608
                 [[taken_at, *astuple(row)] for row in rows],
             )
 

@@ -244,6 +244,8 @@ def test_lag_is_judged_by_the_longest_wait_of_the_newest_snapshot(
 ) -> None:
     add_lag_snapshot(connection, NOON + timedelta(minutes=28), [lag_row(5_000, 9)])
     add_lag_snapshot(connection, NOON + timedelta(minutes=29), [lag_row(seconds, 7), lag_row(0, 0, 1)])
+    of_others = LagRow("billing", "raw_iot_data", 0, 1, 9_000, 9_000, 8_999, 9_999.0, own=False)
+    add_lag_snapshot(connection, NOON + timedelta(minutes=29), [of_others])
     found = verdict(connection, chosen, "lag")
     assert (found.status, found.figures) == (status, {"lag_seconds": seconds, "lag_messages": 7})
 

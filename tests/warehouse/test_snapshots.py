@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from iot_platform.settings import Settings, load_settings
 from iot_platform.warehouse.connection import open_warehouse
 from iot_platform.warehouse.retention import remove_before
+from iot_platform.warehouse.scripts import migrations
 from iot_platform.warehouse.snapshots import LagRow, add_lag_snapshot, add_ledger_audit
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,11 +43,16 @@ def test_old_snapshots_are_thinned_to_the_worst_of_each_hour_and_partition(chose
 
 
 def test_a_snapshot_holds_what_was_measured(chosen: Settings) -> None:
+    judged = LagRow("g", "t", 0, 1, 2, 3, 1, 4.0, False, "stalled", 1.0, 0.5, 9.0, 80.0, "It stands still.")
     with open_warehouse(chosen) as connection:
+        add_lag_snapshot(connection, START + timedelta(hours=1), [judged])
+        assert connection.execute("FROM lag_snapshots").fetchall() == [(START + timedelta(hours=1), *astuple(judged))]
+        connection.execute("DELETE FROM lag_snapshots")
         add_lag_snapshot(connection, START, [row(2, 1.5)])
         add_lag_snapshot(connection, START, [])
         (found,) = connection.execute("FROM lag_snapshots").fetchall()
-    assert found == (START, "loader-s", "validated_s", 2, None, 10, 11, 10, 1.5)
+    assert found[:10] == (START, "loader-s", "validated_s", 2, None, 10, 11, 10, 1.5, True)
+    assert found[10:] == (None,) * 6  # its course was not judged
 
 
 def test_retention_removes_what_marts_tell_of_days_gone(chosen: Settings) -> None:
@@ -63,3 +71,16 @@ def test_retention_removes_what_marts_tell_of_days_gone(chosen: Settings) -> Non
         remove_before(connection, date(2026, 1, 3))
         for table in ("lag_snapshots", "ledger_audit", "null_rates", "duplicate_rates"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchall() == [(1,)], table
+
+
+def test_snapshots_of_before_their_course_was_judged_are_kept() -> None:
+    with duckdb.connect(":memory:") as connection:
+        scripts = {path.name: path.read_text(encoding="utf-8") for path in migrations()}
+        for name in (each for each in scripts if each < "0012"):
+            connection.execute(scripts[name])
+        connection.execute("INSERT INTO lag_snapshots VALUES (?, 'g', 't', 0, NULL, 5, 6, 5, 2.5)", [START])
+        connection.execute(
+            next(each for each in migrations() if each.name.startswith("0012")).read_text(encoding="utf-8")
+        )
+        kept = connection.execute("FROM lag_snapshots").fetchall()
+    assert kept == [(START, "g", "t", 0, None, 5, 6, 5, 2.5, True, None, None, None, None, None, None)]

@@ -10,6 +10,7 @@ from iot_platform.orchestration.assets.shown import OWNER, POOL, Group, column_s
 from iot_platform.orchestration.failing import failing
 from iot_platform.quality.tables import MARTS
 from iot_platform.settings import Settings, load_settings
+from iot_platform.supervision.status import read_heartbeats
 from iot_platform.warehouse.schema import Tables
 
 
@@ -49,15 +50,28 @@ def accounting_assets(settings: Settings, columns: Tables) -> list[dg.AssetsDefi
 def _lag_snapshots(settings: Settings) -> dg.MaterializeResult[None]:
     from iot_platform.pipeline.snapshots import take_lag_snapshot  # noqa: PLC0415 - DuckDB takes a moment
 
+    beats = read_heartbeats(settings.heartbeat_dir, SystemClock())
     with failing():
-        groups = take_lag_snapshot(settings, SystemClock())
+        report, samples = take_lag_snapshot(settings, SystemClock(), beats)
+    ours = [group for group in report.groups if group.group in report.own]
+    plotted = {
+        **{f"{group.group}: seconds behind": group.seconds for group in ours},
+        **{f"{group.group}: messages": group.messages for group in ours},
+        **{f"{one.process}: CPU (% of a core)": 100 * one.cpu_share for one in samples if one.cpu_share is not None},
+        **{f"{one.process}: memory (MB)": one.memory_bytes / 1e6 for one in samples},
+        **{f"{one.process}: a write (ms)": 1e3 * one.write_seconds for one in samples if one.write_seconds is not None},
+    }
     rows = [
-        {"group": group.group, "messages": group.messages, "seconds behind": round(group.seconds, 1)}
-        for group in groups
+        {
+            "group": group.group,
+            "status": str(group.status),
+            "messages": group.messages,
+            "seconds behind": round(group.seconds, 1),
+            "says": group.text,
+        }
+        for group in report.groups
     ]
-    lags = {f"{row['group']}: seconds behind": row["seconds behind"] for row in rows}
-    messages = {f"{row['group']}: messages": row["messages"] for row in rows}
-    return dg.MaterializeResult(metadata={**figures({**lags, **messages}), "groups": table_preview(rows)})  # type: ignore[dict-item]
+    return dg.MaterializeResult(metadata={**figures(plotted), "groups": table_preview(rows)})
 
 
 def _ledger_audit(context: dg.AssetExecutionContext, settings: Settings) -> dg.MaterializeResult[None]:

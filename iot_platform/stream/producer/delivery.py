@@ -19,6 +19,7 @@ from iot_platform.clock import Clock
 from iot_platform.faultpoints import faultpoint
 from iot_platform.stream.producer.attempt import Attempt
 from iot_platform.stream.producer.gate import Lets, lets_all
+from iot_platform.stream.producer.latency import Latency
 from iot_platform.stream.producer.retry import Phase, RetryState
 from iot_platform.stream.spool import Spool, SpooledBatch
 
@@ -45,6 +46,7 @@ class Delivery:
         self._clock = clock
         self.retry = retry
         self.last_error = ""
+        self.latency = Latency()
         self._attempt: Attempt | None = None
         self._probe: Producer | None = None
         self._fresh: deque[SpooledBatch] = deque()
@@ -70,6 +72,15 @@ class Delivery:
     @property
     def readings_in_flight(self) -> int:
         return self._attempt.readings_in_flight if self._attempt else 0
+
+    def facts(self) -> dict[str, Any]:
+        """What a sign of life tells of it."""
+        return {
+            "waits_for_older_spools": self.is_held_back,
+            "in_flight": self.readings_in_flight,
+            "writes": self.latency.batches,
+            "write_seconds": round(self.latency.seconds, 3),
+        }
 
     def offer(self, batch: SpooledBatch) -> None:
         """A batch was stored. Every stored batch is offered, or the order is lost."""
@@ -120,6 +131,7 @@ class Delivery:
                 return
             self._handed_id = batch.id
             attempt.send(batch)
+            self.latency.handed(batch.id, self._clock.monotonic())
 
     def _next(self) -> SpooledBatch | None:
         """The next batch that may go. `is_held_back`: there is one, and it may not."""
@@ -142,6 +154,7 @@ class Delivery:
                 log.error("topic %s refused readings for good: %s", self._topic, dict(done.refused))
             faultpoint("producer.after_ack")
             self._spool.acknowledge(done.batch.id, done.offsets, done.refused)
+            self.latency.acknowledged(done.batch.id, self._clock.monotonic())
             self.last_error = ""
             if self.retry.delivered():
                 log.warning("topic %s: %s", self._topic, self.retry.incidents[-1].outcome)
@@ -185,6 +198,7 @@ class Delivery:
     def _drop(self, attempt: Attempt, sent_up_to: int = 0) -> None:
         """End the attempt; the next begins behind batch `sent_up_to`, with what the spool still holds."""
         attempt.abandon()
+        self.latency.dropped()
         self._attempt, self._head = None, None
         self._fresh.clear()
         self._read_ahead = None
