@@ -10,9 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-from iot_platform.cli.common import JsonOption, err, out, prepared_settings, print_json, table
+from iot_platform.cli.common import (
+    JsonOption,
+    SupervisedOption,
+    err,
+    out,
+    prepared_settings,
+    print_json,
+    stop_for,
+    table,
+)
 from iot_platform.clock import SystemClock
 from iot_platform.errors import SettingsError, UsageError
+from iot_platform.lifecycle import Heartbeat, lease
 from iot_platform.pipeline.firing import evaluated_at, firing_alerts
 from iot_platform.watch.alerts.silences import ANY_SUBJECT, EVERY_RULE, Silence
 from iot_platform.watch.alerts.texts import runbook_of
@@ -143,6 +153,24 @@ def _lasting(text: str) -> timedelta:
     if match is None:
         raise UsageError(f"'{text}' is no time.", next_step="Give minutes, hours or days: 30m, 2h, 1d.")
     return int(match[1]) * _UNITS[match[2]]
+
+
+@alerts.command("watch")
+def alerts_watch(
+    once: Annotated[bool, typer.Option("--once", help="Look and evaluate once, then end.")] = False,
+    supervised: SupervisedOption = False,
+) -> None:
+    """Evaluate the alerts outside of Dagster, until stopped; `up` runs it."""
+    from iot_platform.supervision.watcher import Watcher  # noqa: PLC0415
+
+    settings, clock = prepared_settings(), SystemClock()
+    watcher = Watcher(settings, clock, Heartbeat(settings.heartbeat_dir / "watcher.json", clock))
+    if once:
+        firing = watcher.once().firing
+        err.print(f"{len(firing)} alerts fire; see `iot-platform alerts list`." if firing else "No alert fires.")
+        return
+    with lease(settings.lease_dir / "watcher.lock", "The watcher"):
+        watcher.run(stop_for(supervised))
 
 
 @alerts.command("test")

@@ -20,7 +20,7 @@ import msgspec
 from iot_platform.clock import Clock
 from iot_platform.faultpoints import faultpoint
 from iot_platform.lifecycle import lease
-from iot_platform.pipeline.firing import write_firing
+from iot_platform.pipeline.firing import SENSOR, write_firing
 from iot_platform.settings import Settings
 from iot_platform.warehouse.alert_book import AlertBook, NewNotice, Row, open_alert_book
 from iot_platform.watch.alerts.delivery import Delivered, Due, channels_for, delivered, nowhere, settled
@@ -43,10 +43,12 @@ class Evaluation:
     notices: tuple[Delivered, ...]
 
 
-def evaluate(settings: Settings, clock: Clock, signals: Iterable[Signal], unknown: Collection[str] = ()) -> Evaluation:
-    """One evaluation. `unknown` names what could not be observed: `lag`, `check/freshness`,
+def evaluate(
+    settings: Settings, clock: Clock, signals: Iterable[Signal], unknown: Collection[str] = (), by: str = SENSOR
+) -> Evaluation:
+    """One evaluation, by one of the evaluators. `unknown` names what could not be observed: `lag`, `check/freshness`,
     `lag/seconds_behind/loader-iot_data`; everything else that gives no signal is well. So an observer of one kind
-    names the other kinds in `unknown`: `set(KINDS) - {"lag"}`.
+    names the other kinds in `unknown`: `set(KINDS) - {"lag"}`. What gives a signal was seen, also one of level ok.
 
     Raises SettingsError for malformed rules, AlreadyRunningError when another process evaluates.
     """
@@ -61,7 +63,7 @@ def evaluate(settings: Settings, clock: Clock, signals: Iterable[Signal], unknow
             book.remove_before(now - timedelta(days=settings.dagster.retention_days))
             due = [_due(row) for row in book.due(now)]
         firing = tuple(incident for incident in after.values() if incident.fired_at is not None)
-        write_firing(settings, firing, now)
+        write_firing(settings, firing, now, by)
         faultpoint("alerts.recorded")
         return Evaluation(firing, (*unsent, *_deliver(settings, clock, due)))
 

@@ -13,6 +13,11 @@ from iot_platform.settings import Settings
 from iot_platform.watch.alerts.lifecycle import Incident
 from iot_platform.watch.alerts.shown import firing_row
 
+SENSOR = "watch"
+"""Dagster's sensor, which sees everything but whether Dagster itself works."""
+WATCHER = "watcher"
+"""The process outside of Dagster."""
+
 
 def firing_alerts(settings: Settings) -> list[dict[str, Any]]:
     """What fires, as the last evaluation left it: one `firing_row` an incident."""
@@ -20,15 +25,19 @@ def firing_alerts(settings: Settings) -> list[dict[str, Any]]:
     return firing
 
 
-def evaluated_at(settings: Settings) -> datetime | None:
-    """When the last evaluation was: what `firing_alerts` says is as old as that. None before the first."""
-    at = _read(settings)["at"]
+def evaluated_at(settings: Settings, by: str = "") -> datetime | None:
+    """When the last evaluation was, by anybody or by one of the evaluators; None before the first. What `firing_alerts`
+    says is as old as that."""
+    document = _read(settings)
+    at = document.get("by", {}).get(by) if by else document["at"]
     return datetime.fromisoformat(at) if at else None
 
 
-def write_firing(settings: Settings, firing: Iterable[Incident], now: datetime) -> None:
+def write_firing(settings: Settings, firing: Iterable[Incident], now: datetime, by: str) -> None:
+    """Under the lease of the evaluations."""
     rows = [firing_row(incident) for incident in firing]
-    write_atomically(_path(settings), json.dumps({"at": now.isoformat(), "firing": rows}))
+    each = {**_read(settings).get("by", {}), by: now.isoformat()}
+    write_atomically(_path(settings), json.dumps({"at": now.isoformat(), "by": each, "firing": rows}))
 
 
 def _path(settings: Settings) -> Path:

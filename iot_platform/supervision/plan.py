@@ -13,6 +13,7 @@ from iot_platform.supervision.dagster_home import DagsterProcess
 # Started in this order, stopped in the reverse: sources first, the broker last.
 _BROKER, _LOADER, _VALIDATOR, _PRODUCER = 10, 20, 30, 40
 _CODE_SERVER, _DAEMON, _WEBSERVER = 20, 30, 40
+_WATCHER = 50
 
 BROKERS_GROUP = "brokers"
 _SOURCE_PREFIX = "producer-"
@@ -51,7 +52,7 @@ def plan(settings: Settings) -> list[Program]:
 
     Under Dagster the streams are runs of it, and only its own processes are programs.
     """
-    programs = _dagster() if settings.dagster.enabled else _streams(settings)
+    programs = [*(_dagster() if settings.dagster.enabled else _streams(settings)), _watcher()]
     if settings.own_broker:
         programs += [_broker(number) for number in range(1, settings.kafka.brokers + 1)]
     return sorted(programs, key=lambda program: program.priority)
@@ -87,6 +88,11 @@ def _streams(settings: Settings) -> list[Program]:
     if settings.fleet.enabled:
         programs += [_fleet(settings.fleet.stream, part) for part in range(settings.fleet.producers)]
     return programs
+
+
+def _watcher() -> Program:
+    """Last to start and first to stop: what starts and stops is no alert."""
+    return Program("watcher", ("alerts", "watch", "--supervised"), _WATCHER, stop_seconds=20)
 
 
 def _loader() -> Program:

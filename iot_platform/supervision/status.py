@@ -13,7 +13,7 @@ from iot_platform.clock import Clock
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import PlatformError
 from iot_platform.lifecycle import is_held
-from iot_platform.pipeline.firing import evaluated_at, firing_alerts
+from iot_platform.pipeline.firing import SENSOR, WATCHER, evaluated_at, firing_alerts
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import group_lag
@@ -202,24 +202,27 @@ def _spool(accounts: Sequence[SourceAccount]) -> dict[str, Any]:
 def _raised(settings: Settings, clock: Clock) -> Iterator[dict[str, Any]]:
     """What the alert rules raised; and that nobody evaluates them, for then their silence says nothing."""
     yield from firing_alerts(settings)
-    at = evaluated_at(settings)
+    by = SENSOR if settings.dagster.enabled else WATCHER
+    at = evaluated_at(settings, by)
     if at is not None and Supervisor(settings).pid() is not None:
         age_seconds = (clock.now() - at).total_seconds()
         if age_seconds > _EVALUATIONS_MISSED * settings.dagster.watch_interval_seconds:
-            text = f"Alerts have not been evaluated for {age_seconds:.0f} s; see {settings.log_dir / 'daemon.log'}."
+            log_name = "daemon.log" if by == SENSOR else "watcher.log"
+            text = f"Alerts have not been evaluated for {age_seconds:.0f} s; see {settings.log_dir / log_name}."
             yield {"what": "alerts_not_evaluated", "text": text}
 
 
 def _alerts(
     settings: Settings, beats: Mapping[str, Mapping[str, Any]], kafka_reachable: bool, clock: Clock
 ) -> list[dict[str, Any]]:
-    alerts = [*_raised(settings, clock)] if settings.dagster.enabled else []
-    if not kafka_reachable:
+    alerts = [*_raised(settings, clock)]
+    told = {alert["what"] for alert in alerts}
+    if not kafka_reachable and "kafka_unreachable" not in told:
         alerts.append({"what": "kafka_unreachable", "text": f"Kafka does not answer at {settings.bootstrap_servers}."})
     alerts += [
         {"what": "spool_full", "text": beat["problem"]}
         for beat in beats.values()
-        if beat.get("spool_full") and beat["age_seconds"] <= _HEARTBEAT_STALE_SECONDS
+        if beat.get("spool_full") and beat["age_seconds"] <= _HEARTBEAT_STALE_SECONDS and "spool_full" not in told
     ]
     supervisor = Supervisor(settings)
     exits = failing(supervisor.log_path, clock.now())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import dagster as dg
+import pytest
 
-from iot_platform.orchestration.signals import _full_spools, _verdicts
+from iot_platform.orchestration.signals import _verdicts, stale_sentence
 from iot_platform.quality.checks import CHECKS
 from iot_platform.watch.alerts.signals import Signal
 
@@ -55,13 +56,15 @@ def test_a_check_that_is_judged_anew_is_unknown_and_not_well(instance: dg.Dagste
     assert f"check/{NAME}" in unknown
 
 
-def test_a_spool_that_takes_no_more_is_a_signal_with_its_sentence_while_its_producer_says_so() -> None:
-    full = {"spool_full": True, "problem": "The spool is full.", "age_seconds": 1.0}
-    beats = {"producer-a": full, "producer-b": {**full, "age_seconds": 3_600.0}, "producer-c": {"spool_full": False}}
-    (signal,) = _full_spools(beats, NOW)
-    assert (signal.kind, signal.name, signal.subject, signal.text) == (
-        "platform", "spool_full", "producer-a", "The spool is full.",
-    )  # fmt: skip
+@pytest.mark.parametrize(
+    ("age_seconds", "interval_seconds", "stale"), [(599, 5, False), (601, 5, True), (601, 61, False), (700, 61, True)]
+)
+def test_tables_are_stale_ten_cycles_after_the_last_good_one_and_ten_minutes_at_least(
+    age_seconds: float, interval_seconds: float, stale: bool
+) -> None:
+    text = stale_sentence(NOW.timestamp() - age_seconds, interval_seconds, NOW)
+    assert bool(text) is stale
+    assert text in ("", f"The last cycle that loaded and built tables ended {age_seconds / 60:.0f} min ago.")
 
 
 def judged_by_stream(instance: dg.DagsterInstance, severity: dg.AssetCheckSeverity, **statuses: str) -> list[Signal]:

@@ -91,6 +91,7 @@ class _Around:
     now: datetime
     unknown: Collection[str]
     silences: Sequence[Silence]
+    seen: Collection[tuple[str, str, str]]
 
 
 def advance(
@@ -106,7 +107,8 @@ def advance(
     A signal that is given was observed, whatever `unknown` says; a signal that is not given means well unless
     `unknown` names it. An incident leaves the memory with its resolve, or, still pending, as soon as all is well.
     """
-    given, around = tuple(signals), _Around(now, unknown, silences)
+    given = tuple(signals)
+    around = _Around(now, unknown, silences, frozenset((one.kind, one.name, one.subject) for one in given))
     after: dict[Key, Incident] = {}
     notices: list[Notice] = []
     ordered = in_order(rules)
@@ -155,7 +157,7 @@ def _step(
             return latest, None
         return _on_signal(rule, latest, around.now, [one for one in causes if one.stream in ("", latest.stream)])
     assert incident is not None
-    if is_unknown(around.unknown, *incident.cause):
+    if incident.cause not in around.seen and is_unknown(around.unknown, *incident.cause):
         return incident, None
     return _on_well(rule, incident, around.now)
 

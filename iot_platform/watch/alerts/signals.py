@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -10,6 +10,7 @@ from typing import Literal
 Kind = Literal["check", "stream", "lag", "platform"]
 Level = Literal["ok", "info", "warn", "error"]
 
+ALL_STREAMS = "all streams"
 KINDS: tuple[Kind, ...] = ("check", "stream", "lag", "platform")
 LEVELS: tuple[Level, ...] = ("ok", "info", "warn", "error")  # from well to worst
 
@@ -31,6 +32,10 @@ DAEMON_DOWN = "daemon_down"
 CODE_SERVER_DOWN = "code_server_down"
 WEBSERVER_DOWN = "webserver_down"
 HEARTBEAT_FAILING = "heartbeat_failing"
+SEEN_FROM_OUTSIDE = frozenset(
+    f"platform/{name}" for name in (DAEMON_DOWN, CODE_SERVER_DOWN, WEBSERVER_DOWN, HEARTBEAT_FAILING)
+)
+"""What Dagster's sensor cannot see: whether Dagster works."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,16 @@ def check_signal(check: str, subject: str, status: str, text: str, at: datetime,
     """The verdict of a data check: pass, warn or error."""
     levels: dict[str, Level] = {"pass": "ok", "warn": "warn", "error": "error"}
     return Signal("check", check, subject, levels[status], text, at, stream=stream)
+
+
+def check_signals(
+    check: str, status: str, text: str, streams: Mapping[str, tuple[str, str]], at: datetime
+) -> list[Signal]:
+    """What a check says of each stream (status and text); and of all, where only all together are as bad as it says."""
+    of_each = [check_signal(check, stream, *said, at, stream) for stream, said in streams.items()]
+    of_all = check_signal(check, ALL_STREAMS, status, text, at)
+    worst = max((severity(one.level) for one in of_each), default=severity("ok"))
+    return [*of_each, of_all] if severity(of_all.level) > worst else of_each
 
 
 def severity(level: Level) -> int:
