@@ -39,7 +39,8 @@ FailuresOf = Callable[[Slot], int]
 
 @dataclass(frozen=True)
 class Look:
-    """One look. `unknown` names what could not be asked, `lag` is None when Kafka does not answer; `beats` are the processes' signs of life by name."""
+    """One look. `unknown` names what could not be asked, `lag` is None when Kafka does not answer; `beats` are the
+    processes' signs of life by name."""
 
     lag: LagReport | None
     signals: list[Signal]

@@ -22,7 +22,7 @@ from iot_platform.stream.topics import ensure_topics
 from iot_platform.supervision import dagster_home
 from iot_platform.supervision.brokers import check_broker_ports, start_brokers
 from iot_platform.supervision.orchestrated import let_streams_run, stop_streams, wait_for_ui
-from iot_platform.supervision.plan import Program, plan
+from iot_platform.supervision.plan import WATCHER, Program, plan
 from iot_platform.supervision.slots import Draining, read_desired
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.watch.lag import total_messages
@@ -157,10 +157,12 @@ def drain(settings: Settings, timeout_seconds: float, tell: Tell) -> None:
         _drain_orchestrated(settings, timeout_seconds, tell)
         return
     programs = plan(settings)
+    _stop_programs(settings, [program for program in programs if program.name == WATCHER], tell)  # what stops is meant
     _stop_programs(settings, [program for program in programs if program.is_source], tell)
     _deliver_spools(settings, timeout_seconds, tell)
     _await_no_lag(settings, timeout_seconds, tell, group_lag)
-    rest = [program for program in reversed(programs) if not program.is_broker and not program.is_source]
+    done = {program.name for program in programs if program.is_broker or program.is_source} | {WATCHER}
+    rest = [program for program in reversed(programs) if program.name not in done]
     _stop_programs(settings, rest, tell)
 
 

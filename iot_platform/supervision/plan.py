@@ -16,6 +16,7 @@ _CODE_SERVER, _DAEMON, _WEBSERVER = 20, 30, 40
 _WATCHER = 50
 
 BROKERS_GROUP = "brokers"
+WATCHER = "watcher"
 _SOURCE_PREFIX = "producer-"
 
 
@@ -92,7 +93,7 @@ def _streams(settings: Settings) -> list[Program]:
 
 def _watcher() -> Program:
     """Last to start and first to stop: what starts and stops is no alert."""
-    return Program("watcher", ("alerts", "watch", "--supervised"), _WATCHER, stop_seconds=20)
+    return Program(WATCHER, ("alerts", "watch", "--supervised"), _WATCHER, stop_seconds=20)
 
 
 def _loader() -> Program:

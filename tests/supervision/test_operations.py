@@ -49,4 +49,4 @@ def test_drain_says_of_each_process_once_that_it_stops_the_sources_first(monkeyp
     told: list[str] = []
     settings = load_settings(streams={}, dagster=DagsterSettings(enabled=False))  # no stream: nothing to wait for
     operations.drain(settings, 1.0, told.append)
-    assert told == ["Stopping producer-iot_data …", "Stopping loader …"]
+    assert told == ["Stopping watcher …", "Stopping producer-iot_data …", "Stopping loader …"]
