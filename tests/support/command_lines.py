@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from iot_platform.cli.main import app
 
@@ -18,13 +19,13 @@ def refused(line: str, *, whole: bool = True) -> str:
     name, *words = shlex.split(line)
     if name != "iot-platform":
         return f"{line}: not our command"
-    found: click.Command = typer.main.get_command(app)
-    while isinstance(found, click.Group):
-        if not words or words[0] not in found.commands:
+    found: Any = typer.main.get_command(app)
+    while commands := getattr(found, "commands", None):
+        if not words or words[0] not in commands:
             return f"{line}: no such command"
-        found = found.commands[words.pop(0)]
+        found = commands[words.pop(0)]
     try:
         with found.make_context(line, words, resilient_parsing=not whole):
             return ""
-    except click.UsageError as error:
-        return f"{line}: {error.format_message()}"
+    except TyperException as error:
+        return f"{line}: {error}"

@@ -43,6 +43,21 @@ def test_a_firing_says_since_when_how_much_and_what_to_do() -> None:
     assert message.mood == "failure"
 
 
+def test_a_firing_names_what_follows_from_it_and_its_page() -> None:
+    also = tuple(f"loader-{n} is behind" for n in range(12))
+    message = message_of([notice("fired", incident=replace(INCIDENT, also=also, runbook="dead_letters"))], "inst-1")
+    lines = message.body.splitlines()
+    assert lines[2].startswith("Also: loader-0 is behind; loader-1 is behind; ")
+    assert lines[2].endswith("; loader-9 is behind and 2 more.")
+    assert lines[4] == "Runbook: docs/runbooks/dead_letters.md"
+    over = message_of(
+        [notice("resolved", incident=replace(INCIDENT, also=also[:1]))], "inst-1", "https://example.org/r"
+    )
+    assert "What followed from it: loader-0 is behind." in over.body
+    fired = message_of([notice("fired", incident=replace(INCIDENT, runbook="x"))], "inst-1", "https://example.org/r")
+    assert "Runbook: https://example.org/r/x.md" in fired.body
+
+
 def test_a_reminder_says_its_number() -> None:
     message = message_of([notice("reminded", 300, replace(INCIDENT, reminders=2))], "inst-1")
     assert message.subject.startswith("[STILL FIRING] dead letters of iot_data: 12.4 %")
