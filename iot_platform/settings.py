@@ -88,7 +88,8 @@ class FleetSettings(_Section):
     rate: float = Field(10.0, gt=0, description="messages a second in all; 10 = 864,000 a day")
     seed: int = 2026
     journal: Path | None = Field(None, description="the fleet's own fsynced list of what it gave, for proofs")
-    null_share: float = Field(0.0, ge=0, le=1, description="share of the nullable fields that is null, in every sensor")
+    null_share: float = Field(0.0, ge=0, le=1, description="share of the nullable fields that is null …")
+    null_sensors: str = Field("*", min_length=1, description="… in these sensors (* and ? in their ids)")
 
     @model_validator(mode="after")
     def _each_has_a_sensor(self) -> Self:

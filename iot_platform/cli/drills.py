@@ -42,6 +42,18 @@ def broker_crash(
     _show(crash.run(made, crash.CrashPlan(rate, seconds, keep), cache_dir), as_json)
 
 
+@drill.command("nulls")
+def nulls(
+    rate: RateOption = 50.0, seconds: PhaseOption = 10.0, keep: KeepOption = False, as_json: JsonOption = False
+) -> None:
+    """Half of the fields go missing in some sensors: is it told within a minute, with its cause, and over after it?"""
+    from iot_platform.drills import nulls as drill_of_nulls  # noqa: PLC0415 - DuckDB takes half a second
+
+    cache_dir = prepared_settings().cache_dir
+    made = Drill(drill_of_nulls.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    _show(drill_of_nulls.run(made, drill_of_nulls.NullsPlan(rate, seconds, keep), cache_dir), as_json)
+
+
 def _show(outcome: Outcome, as_json: bool) -> None:
     if as_json:
         print_json(outcome.as_document())

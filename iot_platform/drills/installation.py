@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -33,8 +33,10 @@ _UNDO_SECONDS = 200.0
 class Installation:
     """Driven by the platform's own commands, as processes of their own: what is shown is what a user would see."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, in_file: Collection[str] = ()) -> None:
+        """Sections named in `in_file` are what the drill writes into its iot.toml, and may change on the way."""
         self.settings = settings
+        self._in_file = in_file
 
     def run(self, *arguments: str) -> None:
         """One command to its end. Raises UnavailableError with its last words when it fails.
@@ -43,7 +45,7 @@ class Installation:
         """
         with subprocess.Popen(
             [sys.executable, "-m", "iot_platform.cli.main", *arguments],
-            env={**_foreign_environment(), **environment_of(self.settings)},
+            env={**_foreign_environment(), **environment_of(self.settings, self._in_file)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -68,9 +70,11 @@ class Installation:
 
 
 @contextmanager
-def own_installation(settings: Settings, tell: Tell, *, keep: bool) -> Iterator[Installation]:
+def own_installation(
+    settings: Settings, tell: Tell, *, keep: bool, in_file: Collection[str] = ()
+) -> Iterator[Installation]:
     """For the length of the block; stopped and removed after it, however it ends, also by Ctrl-C or SIGTERM."""
-    installation, directory = Installation(settings), settings.state_dir.parent
+    installation, directory = Installation(settings, in_file), settings.state_dir.parent
     try:
         with _interrupted_by_sigterm():
             yield installation
@@ -97,9 +101,11 @@ def own_kafka(brokers: int) -> KafkaSettings:
     return KafkaSettings(brokers=brokers, broker_port=first, controller_port=first + 1)
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Variables by which a process gets just these settings, whatever file of settings lies where it starts."""
-    given = {f"{ENV_PREFIX}{name.upper()}": _text(getattr(settings, name)) for name in Settings.model_fields}
+def environment_of(settings: Settings, in_file: Collection[str] = ()) -> dict[str, str]:
+    """Variables by which a process gets just these settings, whatever file of settings lies where it starts; of the
+    sections `in_file` what the drill's own iot.toml says."""
+    names = [name for name in Settings.model_fields if name not in in_file]
+    given = {f"{ENV_PREFIX}{name.upper()}": _text(getattr(settings, name)) for name in names}
     streams = {
         **dict.fromkeys(BUILT_IN_STREAMS, "none"),
         **{name: options.model_dump(mode="json") for name, options in settings.streams.items()},

@@ -1,5 +1,5 @@
 -- Fields that several sensors of a stream have begun to leave out, by the newest minute of the stream's own time. A
--- sensor counts from 5 readings on; one that left out a field in 3 of 10 of them is affected. What affected sensors
+-- sensor counts from 5 readings on; one that left out a field in one of five of them is affected. What affected sensors
 -- share with whom (`shares`) tells a gateway from a release of firmware.
 WITH newest AS (
     SELECT stream, max(accepted_at) - INTERVAL 1 MINUTE AS since
@@ -43,7 +43,7 @@ fields AS (
 ),
 judged AS (
     SELECT stream, field, sensor_id, location, sensor_type, version, readings,
-           len(list_filter(missing, lambda one: one = field)) AS nulls, nulls / readings >= 0.3 AS affected
+           len(list_filter(missing, lambda one: one = field)) AS nulls, nulls / readings >= 0.2 AS affected
     FROM sensors JOIN fields USING (stream)
     WHERE field IS NOT NULL
 ),

@@ -57,7 +57,7 @@ def fleet(bad: int, nulls: int = 5, sensors: int = 20) -> list[Record]:
 
 
 @pytest.mark.parametrize(
-    ("bad", "nulls", "status"), [(0, 5, "pass"), (2, 10, "pass"), (3, 5, "error"), (3, 2, "pass"), (20, 5, "error")]
+    ("bad", "nulls", "status"), [(0, 5, "pass"), (2, 10, "pass"), (3, 5, "error"), (3, 1, "pass"), (20, 5, "error")]
 )
 def test_nulls_are_a_burst_when_several_sensors_begin_to_leave_out_a_field(
     connection: Connection, chosen: Settings, bad: int, nulls: int, status: str

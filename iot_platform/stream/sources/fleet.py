@@ -59,11 +59,16 @@ class Fleet:
         self._shape = "/".join(
             map(str, (settings.sensors, settings.rate, settings.seed, settings.null_share, catalogue.fingerprint))
         ) + (f"/{part} of {settings.producers}" if settings.producers > 1 else "")
+        if settings.null_sensors != "*":
+            self._shape += f"/{settings.null_sensors}"
 
     def start(self, cursor: Cursor | None) -> None:
         known = cursor if cursor and cursor.get("shape") == self._shape else None
         self._position = _position(known) if known else self._birth()
-        self._renderer = Renderer(self.members, self._position.origin, self._settings.seed, self._settings.null_share)
+        self._renderer = Renderer(
+            self.members, self._position.origin, self._settings.seed,
+            self._settings.null_share, self._settings.null_sensors,
+        )  # fmt: skip
         self._window: Window | None = None
 
     def batch(self, limit: int) -> Batch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import msgspec
 import numpy as np
@@ -50,11 +51,14 @@ class _Draws:
 
 
 class Renderer:
-    """Renders windows of one fleet. `null_share` of the nullable fields of every reading is null."""
+    """Renders windows of one fleet. `null_share` of the nullable fields of each reading of `null_sensors` is null."""
 
-    def __init__(self, members: Sequence[Member], origin: str, seed: int, null_share: float = 0.0) -> None:
+    def __init__(
+        self, members: Sequence[Member], origin: str, seed: int, null_share: float = 0.0, null_sensors: str = "*"
+    ) -> None:
         self._members = members
         self._null_share = null_share
+        self._leaves_out = np.array([fnmatchcase(one.sensor_id, null_sensors) for one in members], dtype=np.bool_)
         self._key = np.frombuffer(hashlib.blake2b(f"{origin}:{seed}".encode(), digest_size=16).digest(), np.uint64)
         self._interval_us = np.array([member.interval_us for member in members], dtype=np.int64)
         self._phase_us = np.array([member.phase_us for member in members], dtype=np.int64)
@@ -70,7 +74,7 @@ class Renderer:
         """Window `number`, whose time zero is `anchor_us` microseconds after 1970."""
         sensor, k, due_us = self._ticks(number * self.window_us)
         moments_us = due_us + anchor_us
-        draws = self._draw(number, len(sensor))
+        draws = self._draw(number, sensor)
         values, batteries = self._measure(sensor, moments_us, draws.noise)
         stamps = np.datetime_as_string(moments_us.astype("datetime64[us]"), unit="us").astype("S26").tolist()
         signals = np.clip(draws.noise[:, 1] * 3, -12, 12).astype(np.int64).tolist()
@@ -106,12 +110,14 @@ class Renderer:
         order = np.argsort(due_us, kind="stable")
         return sensor[order], k[order], due_us[order]
 
-    def _draw(self, number: int, readings: int) -> _Draws:
+    def _draw(self, number: int, sensor: Ints) -> _Draws:
+        readings = len(sensor)
         chance = np.random.Generator(np.random.Philox(key=self._key, counter=[0, 0, 0, number]))
         ids = uuids(np.frombuffer(chance.bytes(16 * readings), dtype=np.uint8).reshape(readings, 16))
         noise = chance.standard_normal((readings, 2))
         if self._null_share:
-            return _Draws(ids, noise, chance.random((readings, len(_NULLABLE))) < self._null_share)
+            nulls = chance.random((readings, len(_NULLABLE))) < self._null_share
+            return _Draws(ids, noise, nulls & self._leaves_out[sensor][:, np.newaxis])
         return _Draws(ids, noise, np.zeros((readings, 1), dtype=np.bool_))
 
     def _measure(

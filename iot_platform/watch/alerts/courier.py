@@ -14,19 +14,22 @@ from typing import Any
 
 import apprise
 
+TOO_LATE = 75
+"""Exit code when not every channel answered in time."""
+
 
 def main() -> None:
     order: dict[str, Any] = json.load(sys.stdin)
+    # From here on, not from our start: to import Apprise takes a busy machine longer than a channel may take.
+    watchdog = threading.Timer(order["deadline_seconds"], os._exit, args=(TOO_LATE,))
+    watchdog.daemon = True
+    watchdog.start()
     threads = [
         threading.Thread(target=_carry, args=(int(number), parcel), daemon=True)
         for number, parcel in order["channels"].items()
     ]
     for thread in threads:
         thread.start()
-    # Whoever waits for us ends us sooner; this is for when that one has died.
-    watchdog = threading.Timer(order["deadline_seconds"], os._exit, args=(1,))
-    watchdog.daemon = True
-    watchdog.start()
     for thread in threads:
         thread.join()
 

@@ -16,6 +16,8 @@ from pydantic import SecretStr
 from iot_platform.watch.alerts.texts import Message
 
 DEADLINE_SECONDS = 8.0  # for all channels together: an evaluation must not wait longer
+_START_SECONDS = 30.0  # until Apprise is imported: half a second, on a busy machine much more
+_TOO_LATE = 75  # the courier's exit code; to import the courier would import Apprise
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://")
 
 
@@ -80,13 +82,14 @@ def _courier(
         text=True,
     ) as courier:
         try:
-            return courier.communicate(json.dumps(order), timeout=deadline_seconds)[0], True
+            lines, _ = courier.communicate(json.dumps(order), timeout=_START_SECONDS + deadline_seconds)
         except subprocess.TimeoutExpired:
             courier.kill()
             return courier.communicate()[0], False
         except BaseException:
             courier.kill()
             raise
+    return lines, courier.returncode != _TOO_LATE
 
 
 def _outcome(channel: Channel, answer: Mapping[str, Any] | None, silent: str) -> Outcome:

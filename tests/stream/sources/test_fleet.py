@@ -329,3 +329,13 @@ def test_another_number_of_producers_begins_a_new_origin_and_the_same_goes_on() 
 def test_more_producers_than_sensors_are_refused() -> None:
     with pytest.raises(ValueError, match="3 producers for 2 sensors"):
         FleetSettings(sensors=2, producers=3)
+
+
+def test_only_the_sensors_that_are_named_leave_out_fields() -> None:
+    clock = ManualClock(START)
+    source = fleet(clock, sensors=20, rate=100, null_share=0.5, null_sensors="humidity-*")
+    source.start(None)
+    clock.advance(9)
+    given = documents(list(source.batch(10_000).readings))
+    lacking = {document["sensor_id"].split("-")[0] for document in given if None in document.values()}
+    assert lacking == {"humidity"}

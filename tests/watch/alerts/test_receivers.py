@@ -1,0 +1,104 @@
+"""An alert by e-mail and by webhook, on real servers: once, whole, after an outage of theirs; in the book meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from pydantic import SecretStr
+
+from iot_platform.broker.ports import free_port
+from iot_platform.clock import ManualClock
+from iot_platform.pipeline.alerting import evaluate, recent
+from iot_platform.settings import AlertSettings, Settings, load_settings
+from iot_platform.watch.alerts.signals import Signal
+from tests.support.receiver import SECRET, receiving
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SUBJECT = "[FIRING] readings of iot_data unaccounted for: 3 readings"
+
+
+@dataclass
+class Mailbox:
+    """What an SMTP server on a port of this machine was given."""
+
+    port: int
+    mails: list[EmailMessage] = field(default_factory=list)
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        return "250 OK"
+
+    @property
+    def url(self) -> SecretStr:
+        return SecretStr(f"mailto://127.0.0.1:{self.port}?from=iot@example.org&to=ada@example.org&secure=insecure")
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        controller.start()
+        try:
+            yield
+        finally:
+            controller.stop()
+
+
+def installed(directory: Path, *channels: SecretStr) -> Settings:
+    return load_settings(instance="inst-1", state_dir=directory, alerts=AlertSettings(channels=channels))
+
+
+def fire(settings: Settings, clock: ManualClock) -> list[str]:
+    lost = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now(), stream="iot_data")
+    return [delivered.outcome for delivered in evaluate(settings, clock, [lost]).notices]
+
+
+def assert_whole(subject: str, body: str) -> None:
+    assert subject == SUBJECT
+    for words in ("3 readings", "What to do: `iot-platform audit`", "Runbook: docs/runbooks/unaccounted.md", "inst-1"):
+        assert words in body
+
+
+def test_an_alert_arrives_by_mail_once_after_the_server_was_down_and_shows_in_between(tmp_path: Path) -> None:
+    clock, box = ManualClock(NOON), Mailbox(free_port())
+    settings = installed(tmp_path, box.url)
+    assert fire(settings, clock) == ["failed"]
+    (shown,) = recent(settings)
+    assert (shown["outcome"], shown["retrying"], shown["detail"]) == (
+        "failed", True, "Channel 1 (mailto) did not take the message.",
+    )  # fmt: skip
+    with box.open():
+        clock.advance(30)
+        assert fire(settings, clock) == ["sent"]
+        assert fire(settings, clock) == []
+    (mail,) = box.mails
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert_whole(str(mail["Subject"]), body.get_content())
+    assert (mail["To"].addresses[0].addr_spec, recent(settings)[0]["outcome"]) == ("ada@example.org", "sent")
+
+
+def test_an_alert_arrives_at_a_webhook_once_after_nobody_was_there(tmp_path: Path) -> None:
+    clock = ManualClock(NOON)
+    assert fire(installed(tmp_path, hook_url(free_port())), clock) == ["failed"]
+    with receiving() as hook:
+        settings = installed(tmp_path, hook_url(hook.port))
+        clock.advance(30)
+        assert fire(settings, clock) == ["sent"]
+        (message,) = hook.messages
+    assert_whole(message["title"], message["message"])
+    assert SECRET not in json.dumps(recent(settings))
+
+
+def hook_url(port: int) -> SecretStr:
+    return SecretStr(f"json://user:{SECRET}@127.0.0.1:{port}/hook")
