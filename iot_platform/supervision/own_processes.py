@@ -14,6 +14,7 @@ from iot_platform.watch.alerts.signals import Signal
 
 STARTING_SECONDS = 120.0
 """Dagster's processes take a while, on a busy machine a long one."""
+LOADER = "loader"
 _ASK_SECONDS = 3.0
 _NAMES = {
     DagsterProcess.DAEMON: names.DAEMON_DOWN,
@@ -42,6 +43,21 @@ def own_signals(seen: Seen, now: datetime) -> list[Signal]:
         text = _trouble(seen, process, state, now)
         found.append(Signal("platform", name, process.value, "error" if text else "ok", text, now))
     return found
+
+
+def loader_signals(states: Sequence[ProgramState], now: datetime) -> list[Signal]:
+    """Without Dagster the loader is a program like the streams, and down like them."""
+    state = next((state for state in states if state.name == LOADER), None)
+    if state is None or state.running:
+        return []
+    text = f"{LOADER} should run and does not ({state.state.lower()}); see {LOADER}.log."
+    return [Signal("stream", names.STREAM_NOT_RUNNING, LOADER, "error", text, now)]
+
+
+def is_starting(states: Sequence[ProgramState]) -> bool:
+    """Whether the daemon has begun a moment ago: its sensors have yet to come."""
+    daemon = next((state for state in states if state.name == DagsterProcess.DAEMON.value), None)
+    return daemon is not None and daemon.running and daemon.uptime_seconds < STARTING_SECONDS
 
 
 def _trouble(seen: Seen, process: DagsterProcess, state: ProgramState | None, now: datetime) -> str:

@@ -23,7 +23,14 @@ from iot_platform.supervision.dagster_home import DagsterProcess
 from iot_platform.supervision.exits import failing
 from iot_platform.supervision.heartbeat_out import Ping, ping
 from iot_platform.supervision.observing import look
-from iot_platform.supervision.own_processes import Seen, answers, late_seconds, own_signals
+from iot_platform.supervision.own_processes import (
+    Seen,
+    answers,
+    is_starting,
+    late_seconds,
+    loader_signals,
+    own_signals,
+)
 from iot_platform.supervision.recent_checks import recent_verdicts
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.watch.alerts import signals as names
@@ -87,9 +94,10 @@ class Watcher:
         if not self.settings.dagster.enabled:
             found = look(self.settings, self.clock, lambda slot: seen.exits.get(slot.name, 0))
             verdicts, unjudged = recent_verdicts(self.settings, now)
-            return [*found.signals, *verdicts], {*found.unknown, *unjudged, f"platform/{names.ASSETS_STALE}"}
+            loader = loader_signals(seen.states, now)
+            return [*found.signals, *loader, *verdicts], {*found.unknown, *unjudged, f"platform/{names.ASSETS_STALE}"}
         own = own_signals(seen, now)
-        if self._sensor_works(seen):
+        if self._sensor_works(seen) or is_starting(seen.states):
             return own, KINDS
         found = look(self.settings, self.clock, lambda _: 0)
         return [*own, *found.signals], {*found.unknown, *_SENSORS_ALONE}

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(900)]
 VALIDATOR = Slot(Role.VALIDATOR, "iot_data", 0)
 GOES_ON_SECONDS = 60.0
 SHOWN_SECONDS = 180.0
+TOLD_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -108,12 +109,14 @@ def test_while_the_daemon_hangs_streams_go_on_and_status_says_that_nobody_evalua
     os.kill(daemon, signal.SIGSTOP)
     try:
         eventually(lambda: "alerts_not_evaluated" in alerts(installation), SHOWN_SECONDS, "the alert of it")
+        eventually(lambda: "daemon_down" in alerts(installation), TOLD_SECONDS, "what the watcher outside tells")
         loaded = installation.json("status")["readings"]
         assert_streams_go_on(installation, old)
         assert installation.json("status")["readings"] == loaded
     finally:
         os.kill(daemon, signal.SIGCONT)
     eventually(lambda: "alerts_not_evaluated" not in alerts(installation), SHOWN_SECONDS, "another evaluation")
+    eventually(lambda: "daemon_down" not in alerts(installation), SHOWN_SECONDS, "that it is over")
     eventually(lambda: installation.json("status")["readings"] > loaded, SHOWN_SECONDS, "loads that go on")
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from iot_platform.supervision.own_processes import Seen, own_signals
+from iot_platform.supervision.own_processes import Seen, is_starting, loader_signals, own_signals
 from iot_platform.supervision.supervisor import ProgramState
 
 NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
@@ -52,6 +52,21 @@ def test_what_is_told_of_dagsters_processes(seen: Seen, words: dict[str, str]) -
     assert found.keys() == words.keys()
     for name, text in words.items():
         assert found[name].startswith(text)
+
+
+def test_a_loader_that_should_run_and_does_not_is_told_where_there_is_one() -> None:
+    assert loader_signals([state("daemon")], NOW) == []
+    assert loader_signals([state("loader")], NOW) == []
+    (signal,) = loader_signals([state("loader", "FATAL")], NOW)
+    assert (signal.kind, signal.name, signal.text) == (
+        "stream", "not_running", "loader should run and does not (fatal); see loader.log.",
+    )  # fmt: skip
+
+
+def test_a_daemon_is_starting_for_two_minutes() -> None:
+    assert is_starting(YOUNG)
+    assert not is_starting(WELL.states)
+    assert not is_starting([state("daemon", "BACKOFF", 0)])
 
 
 def test_what_is_well_says_so_for_nobody_else_can() -> None:

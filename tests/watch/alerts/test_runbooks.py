@@ -63,3 +63,8 @@ def test_another_place_of_the_pages_and_an_address_of_a_rules_own() -> None:
     assert runbook_of("behind", "https://example.org/pages/") == "https://example.org/pages/behind.md"
     assert runbook_of("https://example.org/mine") == "https://example.org/mine"
     assert runbook_of("") == ""
+
+
+def test_the_table_of_alerts_names_every_rule() -> None:
+    section = (PROJECT / "docs" / "operations.md").read_text("utf-8").split("### Alerts")[1].split("\n## ")[0]
+    assert [rule.name for rule in load_rules() if f"`{rule.name}`" not in section] == []
