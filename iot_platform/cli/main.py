@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from iot_platform.cli import (
     alerts,
+    cluster,
     dlq,
     drills,
     health,
@@ -45,6 +46,7 @@ streams.register(app)
 orchestration.register(app)
 inspection.register(app)
 lag.register(app)
+cluster.register(app)
 dlq.register(app)
 health.register(app)
 spool.register(app)

@@ -13,6 +13,7 @@ from iot_platform.clock import Clock, duration
 from iot_platform.orchestration.assets.marts import CYCLE_TAG
 from iot_platform.orchestration.checks import STREAMS
 from iot_platform.orchestration.streams.keeper import slot_facts
+from iot_platform.pipeline.cluster import ClusterReport
 from iot_platform.pipeline.lag import LagReport
 from iot_platform.quality.checks import CHECKS
 from iot_platform.settings import Settings
@@ -28,10 +29,11 @@ _STALE_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Observed:
-    """One look at everything. `unknown` names what could not be asked, `lag` is None when Kafka does not answer;
-    `processes` are stream, role and figures."""
+    """One look at everything. `unknown` names what could not be asked, `lag` and `cluster` are None when Kafka does not
+    answer; `processes` are stream, role and figures."""
 
     lag: LagReport | None
+    cluster: ClusterReport | None
     signals: list[Signal]
     unknown: frozenset[str]
     processes: list[tuple[str, str, dict[str, float]]]
@@ -44,7 +46,7 @@ def observe(instance: dg.DagsterInstance, settings: Settings, clock: Clock) -> O
     verdicts, unjudged = _verdicts(instance, now)
     found = [*seen.signals, *verdicts, *_stale(instance, settings, now)]
     unknown = frozenset(seen.unknown | unjudged | names.SEEN_FROM_OUTSIDE)
-    return Observed(seen.lag, found, unknown, list(_processes(settings, seen.beats)))
+    return Observed(seen.lag, seen.cluster, found, unknown, list(_processes(settings, seen.beats)))
 
 
 def _failures(instance: dg.DagsterInstance, settings: Settings, slot: Slot) -> int:

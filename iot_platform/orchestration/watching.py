@@ -14,9 +14,10 @@ import dagster as dg
 from iot_platform.clock import SystemClock
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import AlreadyRunningError
-from iot_platform.orchestration.assets.lineage import stream_key
+from iot_platform.orchestration.assets.lineage import CLUSTER, stream_key
 from iot_platform.orchestration.assets.shown import figures
 from iot_platform.orchestration.signals import Observed, observe
+from iot_platform.pipeline.cluster import ClusterReport
 from iot_platform.pipeline.lag import LagReport
 from iot_platform.settings import Settings, load_settings
 from iot_platform.supervision.slots import Role
@@ -57,6 +58,8 @@ def _alert(settings: Settings, clock: SystemClock, signals: Sequence[Signal], un
 def _observations(settings: Settings, seen: Observed) -> list[dg.AssetObservation]:
     """Lag on the topic that a group reads, and what the streams' processes did."""
     observed = lag_observations(settings, seen.lag) if seen.lag else []
+    if seen.cluster:
+        observed.append(cluster_observation(seen.cluster))
     for stream, role, values in seen.processes:
         observed.append(dg.AssetObservation(stream_key(stream, Role(role)), metadata=figures(values)))
     return observed
@@ -99,3 +102,20 @@ def _lag_metadata(name: str, group: GroupLag, topic: str) -> dict[str, Any]:
         f"{name}: status": dg.MetadataValue.text(str(worst.status)),
         f"{name}: worst partition": dg.MetadataValue.text(f"{worst.partition}: {worst.text}"),
     }
+
+
+def cluster_observation(report: ClusterReport) -> dg.AssetObservation:
+    """Kafka itself: figures that the UI plots, its status, and what is wrong."""
+    parts, disk = report.state.replicas.values(), report.disk
+    plotted = {
+        "brokers": len(report.state.brokers),
+        "partitions": len(parts),
+        "partitions without a leader": sum(part.leader < 0 for part in parts),
+        "partitions out of step": sum(len(part.in_sync) < len(part.replicas) for part in parts),
+        "arrive (per second)": sum(topic.inflow or 0.0 for topic in report.topics),
+        **({"disk free (GB)": disk.free_bytes / 1e9} if disk else {}),
+        **{f"{topic.topic} (MB)": topic.bytes / 1e6 for topic in report.topics if topic.bytes is not None},
+    }
+    words = "\n".join(f"- {finding.text}" for finding in report.findings) or "Nothing is wrong."
+    told = {"status": dg.MetadataValue.text(report.status), "says": dg.MetadataValue.md(words)}
+    return dg.AssetObservation(CLUSTER, metadata={**figures(plotted), **told})

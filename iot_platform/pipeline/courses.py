@@ -28,13 +28,15 @@ Courses = dict[str, dict[str, Course]]
 """By group, by `topic/partition`."""
 
 
-def with_look(settings: Settings, look: ClusterLook) -> Mapping[str, Mapping[Place, Course]]:
-    """The courses of what was looked at, this look included.
+def with_look(
+    settings: Settings, look: ClusterLook, file_name: str = "course.json"
+) -> Mapping[str, Mapping[Place, Course]]:
+    """The courses of what was looked at, this look included; `file_name` tells different watches apart.
 
     It is kept for the next look where the last was half an interval ago or longer: who asks again and again would
     else see seconds in place of minutes.
     """
-    path = settings.state_dir / "lag" / "course.json"
+    path = settings.state_dir / "lag" / file_name
     interval_ms = settings.dagster.watch_interval_seconds * 1000
     deadline = time.monotonic() + _LEASE_SECONDS
     with waited_lease(path.with_suffix(".lock"), lambda: time.monotonic() < deadline) as held:

@@ -84,7 +84,7 @@ def look_at(
     # The groups first: a commit that comes in between then shows as lag, never as an offset beyond the end.
     committed = _committed(clients, own, others, places, unanswered)
     asked = sorted({place for offsets in committed.values() for place in offsets})
-    spans = _spans(admin, asked)
+    spans = spans_of_places(admin, asked)
     unanswered += [f"{topic}/{partition}" for topic, partition in asked if (topic, partition) not in spans]
     ages = _ages(clients, own, committed, spans)
     at_ms = unix_millis(clock.now())
@@ -162,8 +162,8 @@ def _offsets_of(clients: Clients, group: str, places: Sequence[Place]) -> dict[P
     return {(at.topic, at.partition): int(at.offset) for at in answer if at.error is None and at.offset >= 0}
 
 
-def _spans(admin: AdminClient, places: Sequence[Place]) -> dict[Place, LogSpan]:
-    """Of those that all three answers name."""
+def spans_of_places(admin: AdminClient, places: Sequence[Place]) -> dict[Place, LogSpan]:
+    """What each holds; those that do not answer are left out."""
     if not places:
         return {}
     earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -216,15 +216,21 @@ def _ages(
 
 def _kept_seconds(admin: AdminClient, topics: Collection[str]) -> dict[str, float | None]:
     """How long records are kept; what does not answer is left out, as if for ever."""
+    return {topic: kept_of(config) for topic, config in settled_configs(admin, topics).items()}
+
+
+def settled_configs(admin: AdminClient, topics: Collection[str]) -> dict[str, dict[str, str]]:
+    """Every setting of each topic; those that do not answer are left out."""
     if not topics:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in sorted(topics)]
     futures = admin.describe_configs(resources, request_timeout=_ASK_SECONDS)
     described = _settled((resource.name, future) for resource, future in futures.items())
-    return {topic: _kept({name: entry.value for name, entry in config.items()}) for topic, config in described}
+    return {topic: {name: entry.value for name, entry in config.items()} for topic, config in described}
 
 
-def _kept(config: Mapping[str, str]) -> float | None:
+def kept_of(config: Mapping[str, str]) -> float | None:
+    """For how long a topic of that configuration keeps records, in seconds; None for ever."""
     retention_ms = int(config["retention.ms"])
     removes = "delete" in config["cleanup.policy"] and retention_ms >= 0
     return retention_ms / 1000 if removes else None

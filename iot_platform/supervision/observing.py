@@ -14,6 +14,7 @@ from typing import Any
 from iot_platform.clock import Clock
 from iot_platform.errors import KafkaUnavailableError, PlatformError
 from iot_platform.lifecycle import is_held
+from iot_platform.pipeline.cluster import ClusterReport, watch_cluster
 from iot_platform.pipeline.lag import LagReport, chosen, watch_lag
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -26,6 +27,7 @@ from iot_platform.supervision.spools import spool_signals
 from iot_platform.supervision.status import read_heartbeats
 from iot_platform.watch.alerts import signals as names
 from iot_platform.watch.alerts.signals import Signal
+from iot_platform.watch.cluster import judging
 from iot_platform.watch.lag.signal import signal_of
 
 _KAFKA_SECONDS = 3.0
@@ -39,10 +41,11 @@ FailuresOf = Callable[[Slot], int]
 
 @dataclass(frozen=True)
 class Look:
-    """One look. `unknown` names what could not be asked, `lag` is None when Kafka does not answer; `beats` are the
-    processes' signs of life by name."""
+    """One look. `unknown` names what could not be asked, `lag` and `cluster` are None when Kafka does not answer;
+    `beats` are the processes' signs of life by name."""
 
     lag: LagReport | None
+    cluster: ClusterReport | None
     signals: list[Signal]
     unknown: frozenset[str]
     beats: Mapping[str, Mapping[str, Any]]
@@ -54,9 +57,13 @@ def look(settings: Settings, clock: Clock, failures_of: FailuresOf) -> Look:
     beats = read_heartbeats(settings.heartbeat_dir, clock)
     brokers = broker_facts(settings)
     report, kafka, unknown = _lag(settings, clock, now, brokers)
+    cluster = _cluster(settings, clock) if report else None
+    if cluster is None:
+        unknown |= {f"platform/{name}" for name in judging.NAMES}
     found = [
         *kafka,
         *_brokers(brokers, now),
+        *(cluster_signals(settings, cluster, now) if cluster else ()),
         *(_lags(settings, report, now) if report else ()),
         *_slots(settings, desired, now, failures_of),
         *_paused(settings, report.figures if report else (), clock),
@@ -64,7 +71,7 @@ def look(settings: Settings, clock: Clock, failures_of: FailuresOf) -> Look:
         *_locked(settings, beats, now),
         *spool_signals(settings, beats, now),
     ]
-    return Look(report, found, frozenset(unknown), beats)
+    return Look(report, cluster, found, frozenset(unknown), beats)
 
 
 def disk_signals(place: str, free_bytes: int, now: datetime) -> Iterator[Signal]:
@@ -102,6 +109,20 @@ def _lags(settings: Settings, report: LagReport, now: datetime) -> Iterator[Sign
         signal = signal_of(group, now, report.own.get(group.group, "")) if group.group in told else None
         if signal is not None:
             yield signal
+
+
+def _cluster(settings: Settings, clock: Clock) -> ClusterReport | None:
+    try:
+        return watch_cluster(settings, clock)
+    except PlatformError:
+        return None
+
+
+def cluster_signals(settings: Settings, report: ClusterReport, now: datetime) -> Iterator[Signal]:
+    """What is wrong with the cluster; that a broker of our own is down is known from its process."""
+    for finding in report.findings:
+        if finding.name != judging.BROKER_GONE or not settings.own_broker:
+            yield Signal("platform", finding.name, finding.subject, finding.level, finding.text, now)
 
 
 def _slots(settings: Settings, desired: Desired, now: datetime, failures_of: FailuresOf) -> Iterator[Signal]:

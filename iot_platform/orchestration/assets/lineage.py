@@ -9,6 +9,8 @@ from iot_platform.orchestration.assets.shown import OWNER, Group
 from iot_platform.settings import Settings
 from iot_platform.supervision.slots import Role
 
+CLUSTER = "kafka_cluster"
+
 
 def stream_key(stream: str, role: Role) -> dg.AssetKey:
     """The asset of a stream's producers or validators."""
@@ -16,8 +18,16 @@ def stream_key(stream: str, role: Role) -> dg.AssetKey:
 
 
 def topic_specs(settings: Settings) -> list[dg.AssetSpec]:
-    """Every topic and every kind of stream process, with what flows into it."""
-    return [spec for stream in settings.streams for spec in _of_stream(settings, stream)]
+    """Kafka itself, every topic and every kind of stream process, with what flows into it."""
+    return [_cluster(), *(spec for stream in settings.streams for spec in _of_stream(settings, stream))]
+
+
+def _cluster() -> dg.AssetSpec:
+    return _spec(
+        dg.AssetKey(CLUSTER), [], Group.SOURCE, "kafka",
+        "The Kafka that everything goes through: brokers, replicas, open transactions, size and rate of topics, disk. "
+        "`iot-platform cluster` shows it topic by topic.",
+    )  # fmt: skip
 
 
 def _of_stream(settings: Settings, stream: str) -> list[dg.AssetSpec]:
@@ -34,7 +44,7 @@ def _of_stream(settings: Settings, stream: str) -> list[dg.AssetSpec]:
     return [
         *specs,
         _spec(
-            dg.AssetKey(topology.raw), [spec.key for spec in specs], Group.SOURCE, "kafka",
+            dg.AssetKey(topology.raw), [dg.AssetKey(CLUSTER), *(spec.key for spec in specs)], Group.SOURCE, "kafka",
             "Readings as they were accepted, keyed by sensor. Files go in with `iot-platform produce --source file`.",
         ),
         _spec(
