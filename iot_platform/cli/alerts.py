@@ -71,8 +71,7 @@ def _beside(alert: Mapping[str, Any], runbooks: str) -> Iterator[str]:
         yield f"Also: {'; '.join(alert['also'])}."
     if alert.get("within"):
         yield f"Told within: {alert['within']}."
-    if alert.get("silenced"):
-        yield str(alert["silenced"])
+    yield from (str(alert[name]) for name in ("silenced", "acknowledged") if alert.get(name))
     if page := runbook_of(alert.get("runbook") or "", runbooks):
         yield f"Runbook: {page}"
 
@@ -100,6 +99,22 @@ def alerts_history(
         for row in rows
     ]
     out.print(table("Incidents", ["fired (UTC)", "over", "level", "what"], shown) if rows else "Nothing fired.")
+
+
+@alerts.command("ack")
+def alerts_ack(
+    rule: RuleArgument,
+    note: Annotated[str, typer.Option(help="What you do about it.")] = "",
+    subject: SubjectOption = ANY_SUBJECT,
+) -> None:
+    """Say that you look after what fires: it is shown so, and reminded of no more until it is over."""
+    from iot_platform.pipeline.silencing import acknowledge  # noqa: PLC0415
+
+    words = f"{getpass.getuser()} looks after it since {SystemClock().now():%Y-%m-%d %H:%M} UTC"
+    count = acknowledge(prepared_settings(), rule, subject, f"{words}: {note}" if note else f"{words}.")
+    if not count:
+        raise UsageError(f"Nothing of {rule} fires.", next_step="`iot-platform alerts list` shows what does.")
+    err.print(f"Noted on {count} {'alert' if count == 1 else 'alerts'}; no more reminders.")
 
 
 @alerts.command("silence")

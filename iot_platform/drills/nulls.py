@@ -24,6 +24,7 @@ RULE = "null_burst"
 _SENSORS = 24
 """Below 25 the fleet has no troublemakers: here all trouble is the drill's."""
 _KIND = "humidity"
+_NULLABLE = {"value", "unit", "location", "battery_level", "signal_strength"}
 _SHARE = 0.5
 _WATCH_SECONDS = 5
 _START_SECONDS = 180.0
@@ -104,9 +105,10 @@ class _Nulls:
         seconds, alert = time.monotonic() - began, self._alert()
         said = _said(alert)
         self._drill.step(f"After {seconds:.0f} s it fires: {said}", told_seconds=round(seconds, 1), alert=said)
+        fields = said.partition("Fields: ")[2].partition(".")[0].split(", ")
+        self._drill.claim(f"It names fields: {', '.join(fields)}.", bool(set(fields) & _NULLABLE))
         self._drill.claim(f"It was told within a minute, after {seconds:.0f} s.", seconds <= _TOLD_SECONDS)
         for what, words in {
-            "the fields": "battery_level",
             "the sensors": f"{_KIND}-0",
             "the locations": "Locations: site-",
             "the schema version": "Schema versions: 1",

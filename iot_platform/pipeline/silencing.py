@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
-from iot_platform.errors import UsageError
+from iot_platform.errors import AlreadyRunningError, UsageError
+from iot_platform.lifecycle import waited_lease
 from iot_platform.settings import Settings
 from iot_platform.warehouse.alert_book import Row, open_alert_book
 from iot_platform.watch.alerts.rules import load_rules
 from iot_platform.watch.alerts.silences import EVERY_RULE, Silence
 
 LONGEST = timedelta(days=90)
+_TURN_SECONDS = 60.0
 
 
 def silence(settings: Settings, made: Silence) -> None:
@@ -37,6 +40,21 @@ def active_silences(settings: Settings, now: datetime) -> list[Silence]:
         return []
     with open_alert_book(settings) as book:
         return [Silence(**row) for row in book.silences(now)]
+
+
+def acknowledge(settings: Settings, rule: str, subject: str, words: str) -> int:
+    """Note who looks after the firing incidents of a rule; they are reminded of no more. How many there are.
+
+    Raises AlreadyRunningError when an evaluation does not end: it would write over what is noted.
+    """
+    _check_rule(settings, rule)
+    path = settings.lease_dir / "alerts.lock"
+    deadline = time.monotonic() + _TURN_SECONDS
+    with waited_lease(path, lambda: time.monotonic() < deadline) as ours:
+        if not ours:
+            raise AlreadyRunningError("An evaluation of alerts does not end.", next_step="Try again in a moment.")
+        with open_alert_book(settings) as book:
+            return book.acknowledge(rule, subject, words)
 
 
 def history(settings: Settings, since: datetime, limit: int) -> list[Row]:

@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _MOST_OF = 0.8
-"""Of those in trouble, and of those that share it: chance leaves out a field now and then elsewhere too."""
+"""Of those in trouble; one more may be for reasons of its own."""
+_HALF_OF = 0.5
+"""Of those that share it: of a trouble that has just begun not all have shown it yet."""
+_TIMES_AS_MANY = 4.0
+"""… as among the others."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +24,15 @@ class Share:
 
 
 def suspects(shares: Iterable[Share], affected: int, sensors: int) -> list[Share]:
-    """What nearly all of the affected share, and nearly nobody else: the closest fit first. Empty when all of the
+    """What nearly all of the affected share, and few of the others: the closest fit first. Empty when all of the
     sensors are affected, for then nothing tells them apart."""
     if not affected or affected >= _MOST_OF * sensors:
         return []
     fitting = [
         one
         for one in shares
-        if one.affected >= _MOST_OF * affected and one.affected >= _MOST_OF * one.sensors and one.sensors < sensors
+        if one.affected >= _MOST_OF * affected and one.affected >= _HALF_OF * one.sensors and one.sensors < sensors
+        if one.affected / one.sensors >= _TIMES_AS_MANY * (affected - one.affected) / (sensors - one.sensors)
     ]
     return sorted(fitting, key=lambda one: (-one.affected / affected, -one.affected / one.sensors, one.attribute))
 

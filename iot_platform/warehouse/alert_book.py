@@ -27,7 +27,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "256
 _INCIDENT = (
     "rule, subject, level, title, what_to_do, text, kind, signal, source, "
     "since, fired_at, noticed_at, reminders, well_since, resolved_at, "
-    "stream, runbook, also, covered_by, covered_at, silenced, untold"
+    "stream, runbook, also, covered_by, covered_at, silenced, untold, acknowledged"
 )
 
 Row = dict[str, Any]
@@ -109,6 +109,11 @@ class AlertBook:
         with self._transaction():
             ended = self._rows(_END_SILENCES, {"rule": rule, "subject": subject, "made_at": now})
         return len(ended)
+
+    def acknowledge(self, rule: str, subject: str, words: str) -> int:
+        """Note on the firing incidents of a rule, or of its one subject, who looks after them; how many there are."""
+        with self._transaction():
+            return len(self._rows(_ACKNOWLEDGE, {"rule": rule, "subject": subject, "words": words}))
 
     def history(self, since: datetime, limit: int) -> list[Row]:
         """Incidents that fired and were not over before `since`, the last to fire first."""
@@ -237,8 +242,15 @@ _END_SILENCES = """
 UPDATE silences SET until = $made_at WHERE rule = $rule AND subject = $subject AND until > $made_at RETURNING rule
 """
 
+_ACKNOWLEDGE = """
+UPDATE incidents SET acknowledged = $words
+WHERE rule = $rule AND ($subject = '' OR subject = $subject) AND fired_at IS NOT NULL AND resolved_at IS NULL
+RETURNING subject
+"""
+
 _HISTORY = """
-SELECT rule, subject, level, title, text, since, fired_at, resolved_at, reminders, also, silenced, covered_by
+SELECT rule, subject, level, title, text, since, fired_at, resolved_at, reminders, also, silenced, covered_by,
+       acknowledged
 FROM incidents WHERE fired_at IS NOT NULL AND (resolved_at IS NULL OR resolved_at >= $since)
 ORDER BY fired_at DESC, rule, subject LIMIT $limit
 """

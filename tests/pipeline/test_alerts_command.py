@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from iot_platform.clock import SystemClock
+from iot_platform.clock import ManualClock, SystemClock
 from iot_platform.pipeline.alerting import evaluate
 from iot_platform.settings import Settings, load_settings
 from iot_platform.watch.alerts.signals import Signal
@@ -99,3 +99,23 @@ def test_a_silence_of_what_there_is_not_or_for_no_time_is_refused(own: Settings)
         done = alerts(own, "silence", *arguments, "--because", "x")
         assert done.returncode == 2
         assert told in done.stderr
+
+
+def test_who_looks_after_an_alert_is_shown_and_it_is_reminded_of_no_more(own: Settings) -> None:
+    clock = ManualClock(SystemClock().now())
+    lost = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
+    assert "Nothing of unaccounted fires." in alerts(own, "ack", "unaccounted").stderr
+    evaluate(own, clock, [lost])
+    assert "Noted on 1 alert" in alerts(own, "ack", "unaccounted", "--note", "I restore the spool").stderr
+    clock.advance(7_200)
+    evaluation = evaluate(own, clock, [lost])
+    assert evaluation.notices == ()
+    assert "looks after it since" in alerts(own, "list").stdout
+    assert evaluation.firing[0].acknowledged.endswith(": I restore the spool")
+    for _ in range(2):
+        clock.advance(600)
+        notices = evaluate(own, clock, []).notices
+    assert [one.notice.event for one in notices] == ["resolved"]
+    evaluate(own, clock, [lost])
+    clock.advance(7_200)
+    assert [one.notice.event for one in evaluate(own, clock, [lost]).notices] == ["reminded"]  # another incident

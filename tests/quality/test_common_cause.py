@@ -22,6 +22,9 @@ ALL_ONE = Share("schema version", "1", 7, 50)
         ([Share("location", "site-a", 4, 4), Share("location", "site-b", 3, 3)], 7, 50, []),  # two places
         ([Share("sensor type", "humidity", 6, 6), Share("sensor type", "co2", 1, 9)], 7, 50,
          [Share("sensor type", "humidity", 6, 6)]),  # one more for reasons of its own
+        ([Share("sensor type", "humidity", 3, 4), ALL_ONE], 3, 24,
+         [Share("sensor type", "humidity", 3, 4)]),  # the fourth has not shown it yet
+        ([Share("sensor type", "humidity", 8, 10)], 10, 12, []),  # as many of the others
         ([Share("schema version", "1", 48, 48)], 48, 50, []),  # all of them
     ],
 )  # fmt: skip

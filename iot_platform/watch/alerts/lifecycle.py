@@ -37,7 +37,7 @@ class Incident:
 
     `also`: titles of what followed from it and was not told by itself. `covered_by`: the title of the cause that tells
     of this one; `covered_at`: when one last did. `silenced`: why it is not told now; `untold`: it fires, and nobody was
-    told of it.
+    told of it. `acknowledged`: who looks after it; then it is reminded of no more.
     """
 
     rule: str
@@ -62,6 +62,7 @@ class Incident:
     covered_at: datetime | None = None
     silenced: str = ""
     untold: bool = False
+    acknowledged: str = ""
 
     @property
     def key(self) -> Key:
@@ -191,6 +192,7 @@ def _updated(rule: Rule, incident: Incident | None, signal: Signal, around: _Aro
         also=incident.also,
         covered_at=incident.covered_at,
         untold=incident.untold,
+        acknowledged=incident.acknowledged,
     )
 
 
@@ -213,7 +215,7 @@ def _still(rule: Rule, incident: Incident, noticed_at: datetime, now: datetime) 
         return incident, None
     if incident.untold:
         return _told("fired", incident, now)
-    if _seconds(noticed_at, now) < rule.cooldown_seconds:
+    if incident.acknowledged or _seconds(noticed_at, now) < rule.cooldown_seconds:
         return incident, None
     return _told("reminded", replace(incident, reminders=incident.reminders + 1), now)
 

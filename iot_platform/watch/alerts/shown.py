@@ -29,6 +29,7 @@ def firing_row(incident: Incident) -> dict[str, Any]:
         "also": list(incident.also),
         "within": incident.covered_by or None,
         "silenced": incident.silenced or None,
+        "acknowledged": incident.acknowledged or None,
     }
 
 
