@@ -6,9 +6,10 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from iot_platform.cli.common import JsonOption, err, out, prepared_settings, print_json, table
-from iot_platform.clock import SystemClock, duration
+from iot_platform.clock import SystemClock
 from iot_platform.contract.topology import Topology
 from iot_platform.errors import UsageError
 from iot_platform.pipeline.lag import LagReport, watch_lag
@@ -17,7 +18,7 @@ from iot_platform.supervision.paused import pause_document
 from iot_platform.watch.lag.judging import GroupLag
 from iot_platform.watch.lag.rows import group_document
 
-_COLUMNS = ["topic", "partition", "messages", "seconds", "in/s", "out/s", "caught up in", "status"]
+_COLUMNS = ["topic", "partition", "messages", "seconds", "in/s", "out/s", "status"]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +40,8 @@ def lag(
         print_json({"paused": pauses, "groups": documents, "unanswered": list(report.unanswered)})
         return
     for one in shown:
-        _print_group(one)
+        out.print(lag_table(one))
+        out.print(one.text, soft_wrap=True, markup=False)
     others = [one for one in report.groups if one not in shown] if group is None else []
     if others:
         rows = [[one.group, one.messages, one.seconds, str(one.status)] for one in others]
@@ -75,13 +77,13 @@ def _pauses(settings: Settings, report: LagReport, clock: SystemClock) -> dict[s
     return {stream: pause for stream, pause in pauses.items() if pause}
 
 
-def _print_group(one: GroupLag) -> None:
+def lag_table(one: GroupLag) -> Table:
+    """One group by partition."""
     rows: list[list[Any]] = [
         [
             part.topic, part.partition, part.messages, part.behind.seconds, part.rates.inflow, part.rates.outflow,
-            None if part.catch_up_seconds is None else duration(part.catch_up_seconds), str(part.status),
+            str(part.status),
         ]
         for part in one.partitions
     ]  # fmt: skip
-    out.print(table(f"Lag of {one.group} ({one.status})", _COLUMNS, rows, whole=["topic"]))
-    out.print(one.text, soft_wrap=True, markup=False)
+    return table(f"Lag of {one.group} ({one.status})", _COLUMNS, rows, whole=["topic", "status"])
