@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 _PING_SECONDS = 60.0
 _EVALUATIONS_MISSED = 3
-_TURNS_WAITED = 20
+_TURNS_WAITED = 45
 _BEAT_SECONDS = 1.0
 _SENSORS_ALONE = frozenset({"check", f"platform/{names.ASSETS_STALE}"})
 

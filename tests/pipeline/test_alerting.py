@@ -29,6 +29,7 @@ from iot_platform.watch.alerts.signals import Signal
 from tests.support.receiver import SECRET, Receiver, receiving
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+REFUSED = "did not take the message: its server is there and refused it."
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_a_notice_waits_for_a_channel_that_is_down_and_is_told_when_it_is_back(
     settings = installed(receiver.url())
     (delivered,) = fire(settings, clock).notices
     assert (delivered.outcome, delivered.retrying) == ("failed", True)
-    assert delivered.detail == "Channel 1 (json) did not take the message."
+    assert delivered.detail == f"Channel 1 (json) {REFUSED}"
     assert evaluate(settings, clock, [dead_letters(clock)]).notices[0].outcome == "failed"
     receiver.does = "take"
     assert evaluate(settings, clock, [dead_letters(clock)]).notices == ()  # not every time: the wait grows
@@ -140,7 +141,10 @@ def test_only_the_channel_that_failed_is_tried_again(
         other.does = "refuse"
         settings = installed(receiver.url(), other.url())
         (first,) = fire(settings, clock).notices
-        assert (first.outcome, first.detail) == ("failed", "Channel 2 (json) did not take the message.")
+        assert (first.outcome, first.detail) == (
+            "failed",
+            f"Channel 2 (json) {REFUSED}",
+        )
         other.does = "take"
         lost = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
         notices = evaluate(settings, clock, [dead_letters(clock), lost]).notices

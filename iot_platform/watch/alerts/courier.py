@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import threading
+import urllib.request
 from typing import Any
 
 import apprise
 
+_REACH_SECONDS = 2.0
 TOO_LATE = 75
 """Exit code when not every channel answered in time."""
 
@@ -46,9 +49,32 @@ def _carry(number: int, parcel: dict[str, str]) -> None:
         notify_type=apprise.NotifyType(parcel["mood"]),
         body_format=apprise.NotifyFormat.TEXT,  # so that names with _ or < reach services that take markup unharmed
     )
+    why = "" if taken else _why(service)
+    answer = {"channel": number, "known": bool(known), "taken": bool(taken), "why": why}
     # One write, so that lines of two threads do not mix.
-    sys.stdout.write(json.dumps({"channel": number, "known": bool(known), "taken": bool(taken)}) + "\n")
+    sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
+
+
+def _why(service: apprise.Apprise) -> str:
+    """Why a message was not taken, as far as a connection tells; Apprise says it in logs that may name the URL."""
+    if urllib.request.getproxies():
+        return ""  # then a connection of ours says nothing of Apprise's
+    for plugin in service:
+        host = getattr(plugin, "smtp_host", None) or getattr(plugin, "host", None)
+        port = getattr(plugin, "port", None) or (443 if getattr(plugin, "secure", False) else 80)
+        return _reach(str(host), int(port)) if host else ""
+    return ""
+
+
+def _reach(host: str, port: int) -> str:
+    try:
+        with socket.create_connection((host, port), timeout=_REACH_SECONDS):
+            return "its server is there and refused it"
+    except socket.gaierror:
+        return "the name of its server is not known"
+    except OSError:
+        return "nobody takes connections at its server"
 
 
 if __name__ == "__main__":

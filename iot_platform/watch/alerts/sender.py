@@ -99,4 +99,5 @@ def _outcome(channel: Channel, answer: Mapping[str, Any] | None, silent: str) ->
         return Outcome(sent=True)
     if not answer["known"]:
         return Outcome(sent=False, detail=f"{channel} has no URL that Apprise knows: mend alerts.channels.")
-    return Outcome(sent=False, detail=f"{channel} did not take the message.")
+    why = f": {answer['why']}" if answer["why"] else ""
+    return Outcome(sent=False, detail=f"{channel} did not take the message{why}.")

@@ -75,7 +75,7 @@ def test_an_alert_arrives_by_mail_once_after_the_server_was_down_and_shows_in_be
     assert fire(settings, clock) == ["failed"]
     (shown,) = recent(settings)
     assert (shown["outcome"], shown["retrying"], shown["detail"]) == (
-        "failed", True, "Channel 1 (mailto) did not take the message.",
+        "failed", True, "Channel 1 (mailto) did not take the message: nobody takes connections at its server.",
     )  # fmt: skip
     with box.open():
         clock.advance(30)

@@ -13,6 +13,8 @@ from iot_platform.watch.alerts.sender import Outcome, channels_of, send
 from iot_platform.watch.alerts.texts import Message
 from tests.support.receiver import SECRET, Receiver, receiving
 
+AWAY = " did not take the message: nobody takes connections at its server."
+REFUSED = " did not take the message: its server is there and refused it."
 MESSAGE = Message("[FIRING] dead letters of iot_data: 12.4 %", "Since noon.\nWhat to do: look.", "failure")
 
 
@@ -51,8 +53,8 @@ def test_a_channel_that_is_down_refuses_or_is_none_is_told_by_number_and_scheme(
             [closed, refusing.url("xml"), SecretStr(SECRET), SecretStr(f"nosuch://{SECRET}"), receiver.url()]
         )
     assert [outcome.detail for outcome in outcomes] == [
-        "Channel 1 (json) did not take the message.",
-        "Channel 2 (xml) did not take the message.",
+        f"Channel 1 (json){AWAY}",
+        f"Channel 2 (xml){REFUSED}",
         "Channel 3 (no scheme) has no URL that Apprise knows: mend alerts.channels.",
         "Channel 4 (nosuch) has no URL that Apprise knows: mend alerts.channels.",
         "",
