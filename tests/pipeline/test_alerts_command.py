@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from iot_platform.clock import ManualClock, SystemClock
+from iot_platform.clock import SystemClock
 from iot_platform.pipeline.alerting import evaluate
 from iot_platform.settings import Settings, load_settings
 from iot_platform.watch.alerts.signals import Signal
@@ -68,54 +68,3 @@ def test_test_without_a_channel_says_which_setting_is_missing(own: Settings) -> 
     assert done.returncode == 2
     assert "No channel is configured." in done.stderr
     assert "Set alerts.channels" in done.stderr
-
-
-def test_a_silence_is_made_shown_and_ended_by_hand(own: Settings) -> None:
-    made = alerts(own, "silence", "unaccounted", "--for", "2h", "--because", "we move the rack")
-    assert made.returncode == 0, made.stderr
-    assert "unaccounted: Silenced until 20" in made.stderr
-    clock = SystemClock()
-    lost = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
-    (delivered,) = evaluate(own, clock, [lost]).notices
-    assert delivered.outcome == "not_sent"
-    assert delivered.detail.endswith(": we move the rack")
-    (silence,) = json.loads(alerts(own, "silences", "--json").stdout)["silences"]
-    assert (silence["rule"], silence["subject"], silence["because"]) == ("unaccounted", "", "we move the rack")
-    assert "Silenced until 20" in alerts(own, "list").stdout
-    assert alerts(own, "unsilence", "unaccounted").returncode == 0
-    assert alerts(own, "silences").stdout == "Nothing is silenced.\n"
-    (again,) = evaluate(own, clock, [lost]).notices  # nobody was told before
-    assert (again.notice.event, again.detail) == ("fired", "No channel is configured: set alerts.channels.")
-    (row,) = json.loads(alerts(own, "history", "--json").stdout)["incidents"]
-    assert (row["rule"], row["resolved_at"]) == ("unaccounted", None)
-
-
-def test_a_silence_of_what_there_is_not_or_for_no_time_is_refused(own: Settings) -> None:
-    for arguments, told in (
-        (("nonsense", "--for", "2h"), "There is no rule 'nonsense'."),
-        (("unaccounted", "--for", "soon"), "'soon' is no time."),
-        (("unaccounted", "--for", "91d"), "A silence lasts 90 days at most."),
-    ):
-        done = alerts(own, "silence", *arguments, "--because", "x")
-        assert done.returncode == 2
-        assert told in done.stderr
-
-
-def test_who_looks_after_an_alert_is_shown_and_it_is_reminded_of_no_more(own: Settings) -> None:
-    clock = ManualClock(SystemClock().now())
-    lost = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
-    assert "Nothing of unaccounted fires." in alerts(own, "ack", "unaccounted").stderr
-    evaluate(own, clock, [lost])
-    assert "Noted on 1 alert" in alerts(own, "ack", "unaccounted", "--note", "I restore the spool").stderr
-    clock.advance(7_200)
-    evaluation = evaluate(own, clock, [lost])
-    assert evaluation.notices == ()
-    assert "looks after it since" in alerts(own, "list").stdout
-    assert evaluation.firing[0].acknowledged.endswith(": I restore the spool")
-    for _ in range(2):
-        clock.advance(600)
-        notices = evaluate(own, clock, []).notices
-    assert [one.notice.event for one in notices] == ["resolved"]
-    evaluate(own, clock, [lost])
-    clock.advance(7_200)
-    assert [one.notice.event for one in evaluate(own, clock, [lost]).notices] == ["reminded"]  # another incident
