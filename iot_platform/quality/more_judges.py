@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from iot_platform.quality.common_cause import Share, cause_sentence
@@ -65,32 +65,38 @@ def duplicate_share(facts: Facts) -> Verdict:
 
 def unprocessable(facts: Facts) -> Verdict:
     """Any record on which the validator or Kafka failed."""
-    letters = sum(row["letters"] for row in facts.rows)
-    if not letters:
-        return Verdict("pass", "No record made its batch fail in the last 24 hours.", {"letters": 0})
-    first = facts.rows[0]
-    text = (
-        f"{count_of(letters, 'record')} of {named(facts.rows, 'stream')} made the validator or Kafka fail in the last "
-        f"24 hours, {first['source']} of {first['sensor_id'] or 'an unknown sensor'} at {moment(first['newest_at'])}. "
-        f"`iot-platform dlq show {first['source']}` has the error: it is a defect of ours, not of the sensor."
-    )
-    status = facts.levels.status(letters)
-    return offending(status, text, {"letters": letters}, facts.rows, ("stream", "letters", "sensor_id", "source"))
+
+    def told(letters: int, first: Row) -> str:
+        return (
+            f"{count_of(letters, 'record')} of {named(facts.rows, 'stream')} made the validator or Kafka fail in the "
+            f"last 24 hours, {first['source']} of {first['sensor_id'] or 'an unknown sensor'} at "
+            f"{moment(first['newest_at'])}. `iot-platform dlq show {first['source']}` has the error: it is a defect of "
+            "ours, not of the sensor."
+        )
+
+    return _any_letter(facts, "No record made its batch fail in the last 24 hours.", told)
 
 
 def parked_letters(facts: Facts) -> Verdict:
     """Any dead letter that was sent again for the last time."""
+
+    def told(letters: int, first: Row) -> str:
+        return (
+            f"{count_of(letters, 'dead letter')} of {named(facts.rows, 'stream')} were dead again so often that they "
+            f"were parked, {first['source']} at {moment(first['newest_at'])}. `iot-platform dlq show "
+            f"{first['source']}` says why; mend the patch, then release them with `iot-platform dlq park --release`."
+        )
+
+    return _any_letter(facts, "No dead letter was given up in the last 24 hours.", told)
+
+
+def _any_letter(facts: Facts, well: str, told: Callable[[int, Row], str]) -> Verdict:
     letters = sum(row["letters"] for row in facts.rows)
     if not letters:
-        return Verdict("pass", "No dead letter was given up in the last 24 hours.", {"letters": 0})
-    first = facts.rows[0]
-    text = (
-        f"{count_of(letters, 'dead letter')} of {named(facts.rows, 'stream')} were dead again so often that they were "
-        f"parked, {first['source']} at {moment(first['newest_at'])}. `iot-platform dlq show {first['source']}` says "
-        "why; mend the patch, then release them with `iot-platform dlq park --release`."
-    )
-    status = facts.levels.status(letters)
-    return offending(status, text, {"letters": letters}, facts.rows, ("stream", "letters", "source"))
+        return Verdict("pass", well, {"letters": 0})
+    text = told(letters, facts.rows[0])
+    columns = ("stream", "letters", "source")
+    return offending(facts.levels.status(letters), text, {"letters": letters}, facts.rows, columns)
 
 
 def _first(names: list[str] | None) -> str:
