@@ -64,7 +64,7 @@ def after(course: Course, look: Look, size: int) -> Course:
     """
     if course.looks and look.high < course.now.high:
         return after(Course(back_step=BackStep(course.now.high, look.high, look.at_ms)), look, size)
-    commits = (*course.commits, _commit(look)) if _committed(course, look) else course.commits
+    commits = (*course.commits, _commit(course, look)) if _committed(course, look) else course.commits
     looks = (*course.looks, look)[-size:]
     return Course(looks, commits[-size:], course.back_step if len(looks) < size else None)
 
@@ -75,6 +75,11 @@ def _committed(course: Course, look: Look) -> bool:
     return not course.commits or look.active or look.committed != course.commits[-1].offset
 
 
-def _commit(look: Look) -> Commit:
+def _commit(course: Course, look: Look) -> Commit:
+    """The commit that the look shows. It was made since the look before, so its lag is of what was there then.
+
+    By the end of now a reader in batches would have a lag at every look: what arrived since its last batch.
+    """
     assert look.committed is not None
-    return Commit(look.committed, look.at_ms, look.messages)
+    lag = max(0, course.now.end - look.committed) if course.looks else None
+    return Commit(look.committed, look.at_ms, lag)

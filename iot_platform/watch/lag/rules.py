@@ -103,9 +103,9 @@ def gained(window: Window) -> bool:
 
 
 def grows(window: Window) -> bool:
-    """The lag never became less, and is more than at first. (To Burrow it need not be more: docs/lag.md.)"""
+    """The lag never became less, and by more than is allowed it became more. (To Burrow it need not: docs/lag.md.)"""
     lags = _lags(window)
-    return not gained(window) and bool(lags) and lags[-1] > lags[0]
+    return not gained(window) and bool(lags) and lags[-1] - lags[0] > window.allowed
 
 
 def _lags(window: Window) -> list[int]:

@@ -12,7 +12,7 @@ def test_a_member_that_stands_still_commits_the_same_again_and_who_is_gone_commi
     there = run([10, 20, 30], [5, 5, 5])
     gone = run([10, 20, 30], [5, 5, 5], active=False)
     assert [(commit.offset, commit.at_ms, commit.lag) for commit in there.commits] == [
-        (5, 0, 5), (5, 30_000, 15), (5, 60_000, 25),
+        (5, 0, None), (5, 30_000, 5), (5, 60_000, 15),
     ]  # fmt: skip
     assert [(commit.offset, commit.at_ms) for commit in gone.commits] == [(5, 0)]
 
@@ -20,6 +20,11 @@ def test_a_member_that_stands_still_commits_the_same_again_and_who_is_gone_commi
 def test_an_offset_that_changed_is_a_commit_also_of_a_group_without_members() -> None:
     loads = run([10, 20, 30, 40], [5, 5, 25, 25], active=False)
     assert [(commit.offset, commit.at_ms) for commit in loads.commits] == [(5, 0), (25, 60_000)]
+
+
+def test_the_lag_of_a_commit_is_of_what_was_there_at_the_look_before() -> None:
+    loads = run([100, 200, 300], [100, 100, 200], active=False)
+    assert [(commit.offset, commit.lag) for commit in loads.commits] == [(100, None), (200, 0)]
 
 
 def test_before_the_first_commit_there_is_none() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from iot_platform.watch.lag.cases import Limits
-from iot_platform.watch.lag.course import Course
+from iot_platform.watch.lag.course import Course, after
 from iot_platform.watch.lag.judging import Circumstances, GroupLag, judge_group
 from iot_platform.watch.lag.rules import Status
 from tests.watch.lag.courses import EVERY_MS, course, looked, run
@@ -23,7 +25,7 @@ EMPTY = Circumstances("validator-s", "EMPTY", kept_seconds=KEPT)
 GAINING = run([3_000 + 300 * n for n in N], [500 * n for n in N])
 NEW_STALL = run([1_000 + 300 * n for n in N], [1_000 for _ in N])  # nothing waited at the first look
 STALLED = run([1_200 + 300 * n for n in N], [1_000 for _ in N])
-SLOW = run([1_100 + 300 * n for n in N], [900 + 100 * n for n in N])
+SLOW = run([1_400 + 300 * n for n in N], [900 + 100 * n for n in N])
 LOADS = run([1_200 + 300 * n for n in N], [1_200 + 300 * (n - n % 2) for n in N], active=False)
 IN_STEP = run([1_600 + 300 * n for n in N], [1_000 + 300 * n for n in N])
 REWOUND = run([9_000 + 300 * n for n in N], [*[8_000 + 300 * n for n in range(6)], 2_000, 2_300, 2_600, 2_900])
@@ -59,8 +61,8 @@ CASES: Mapping[str, tuple[Course, Circumstances, Status, str]] = {
         ALIVE,
         Status.WARNING,
         (
-            "validator-s is behind on 1 of 1 partitions. raw/0: Falling behind: 2,000 offsets wait, the oldest "
-            "for 3 min; it takes 3.3 a second of 10.0 that arrive."
+            "validator-s is behind on 1 of 1 partitions. raw/0: Falling behind: 2,300 offsets wait, the oldest "
+            "for 4 min; it takes 3.3 a second of 10.0 that arrive."
         ),
     ),
     "went back": (
@@ -184,6 +186,27 @@ def test_a_group_that_gains_everywhere_is_told_when_it_has_caught_up() -> None:
 def test_a_group_without_partitions_is_ok_and_says_so() -> None:
     nothing = judge_group(ALIVE, {}, 0)
     assert (nothing.status, nothing.complete, nothing.text) == (Status.OK, 0.0, "validator-s has no partition to read.")
+
+
+@given(
+    period_seconds=st.floats(20, 70),
+    load_seconds=st.floats(0.1, 15),
+    rate=st.integers(1, 2_000),
+    phase_seconds=st.floats(0, 60),
+)
+def test_a_loader_that_keeps_pace_is_ok_at_every_look_of_an_hour(
+    period_seconds: float, load_seconds: float, rate: int, phase_seconds: float
+) -> None:
+    """It loads all that is there, once a period, whatever the looks see of that: 30 s fit into no period."""
+    seen = Course()
+    for number in range(1, 121):
+        at_seconds = 30.0 * number
+        loads = 1 + math.floor((at_seconds - phase_seconds - load_seconds) / period_seconds)
+        committed = int(rate * (phase_seconds + (loads - 1) * period_seconds)) if loads > 0 else None
+        look = looked(int(1_000 * at_seconds), int(rate * at_seconds), committed, active=False)
+        seen = after(seen, look, 10)
+        if committed is not None:
+            assert judged(seen, EMPTY).status is Status.OK
 
 
 @given(courses())
