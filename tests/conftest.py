@@ -11,9 +11,11 @@ import pytest
 
 from iot_platform.broker.node import LocalBroker
 from iot_platform.broker.ports import free_port
+from iot_platform.contract.topology import Topology
 from iot_platform.settings import KafkaSettings, Settings, StreamSettings, load_settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.preflight import is_reachable
+from iot_platform.stream.topics import ensure_topics
 
 # How long an example takes says more of what else the machine does than of the code.
 hypothesis.settings.register_profile("house", deadline=None)
@@ -84,3 +86,10 @@ def settings(broker: LocalBroker, stream_name: str, tmp_path: Path) -> Settings:
         kafka=KafkaSettings(bootstrap_servers=broker.bootstrap_servers),
         streams={stream_name: StreamSettings()},
     )
+
+
+@pytest.fixture
+def topology(settings: Settings, stream_name: str) -> Topology:
+    """The test's stream with its topics made."""
+    ensure_topics(Clients(settings), settings, stream_name)
+    return Topology(stream_name)

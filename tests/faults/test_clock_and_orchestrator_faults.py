@@ -14,8 +14,8 @@ from iot_platform.clock import SystemClock
 from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.stream.validator import Validator
 from tests.faults.conftest import Case
-from tests.faults.given import Given, many, sound
 from tests.faults.scene import KILLED, Scene
+from tests.support.given import Given, many, sound
 from tests.support.processes import environment, has_stopped
 from tests.support.topics import read_ledger
 from tests.support.waiting import eventually

@@ -14,8 +14,8 @@ from iot_platform.errors import ChangelogTooShortError
 from iot_platform.settings import StreamSettings
 from iot_platform.stream.clients import Clients
 from tests.faults.conftest import Case, MakeScene
-from tests.faults.given import Given, many
 from tests.faults.scene import Scene
+from tests.support.given import Given, many
 from tests.support.readings import encoded
 from tests.support.topics import read_all, read_ledger, send
 

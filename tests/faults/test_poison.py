@@ -23,7 +23,6 @@ from iot_platform.pipeline.audit import audit
 from iot_platform.pipeline.loader import run_loader
 from iot_platform.settings import Settings, StreamSettings
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.topics import ensure_topics
 from iot_platform.stream.validator import Validator
 from iot_platform.workbench.letters import Asked, newest_letters
 from tests.contract.odd_bytes import DECODING
@@ -31,9 +30,9 @@ from tests.contract.odd_fields import REFUSED
 from tests.contract.records import ACCEPTED_AT_MS, KEY
 from tests.faults.conftest import Case as FaultCase
 from tests.faults.conftest import MakeScene
-from tests.faults.given import Given, many, noise, reading
-from tests.faults.given import sound as sound_of
 from tests.support.by_hand import HandMade, send_by_hand
+from tests.support.given import Given, many, noise, reading
+from tests.support.given import sound as sound_of
 from tests.support.limits import set_topic
 from tests.support.readings import document, encoded
 from tests.support.topics import Kept, read_all
@@ -117,12 +116,6 @@ TIMES_MS = (-1, 0, 1, -(2**40), -(2**52), -(2**62))
 def settings(settings: Settings, stream_name: str) -> Settings:
     options = StreamSettings(partitions=1, max_message_bytes=MAX_BYTES, max_age_seconds=None, max_ahead_seconds=None)
     return settings.model_copy(update={"streams": {stream_name: options}})
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 def validate(settings: Settings, topology: Topology) -> Validator:

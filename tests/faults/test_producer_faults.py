@@ -19,10 +19,10 @@ from iot_platform.stream.producer import ProducerResult
 from iot_platform.stream.spool import Spool
 from iot_platform.stream.topics import ensure_topics
 from tests.faults.conftest import Case, MakeScene
-from tests.faults.given import Given, padded
 from tests.faults.producing import account, heartbeat
 from tests.faults.scene import Scene
 from tests.faults.victim import Victim
+from tests.support.given import Given, padded
 from tests.support.proxy import PRODUCE
 from tests.support.waiting import eventually
 

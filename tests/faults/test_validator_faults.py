@@ -17,10 +17,10 @@ import pytest
 from iot_platform.contract import dead_letter
 from iot_platform.contract.reasons import Code
 from tests.faults.conftest import Case, MakeScene
-from tests.faults.given import Given, many, reading
 from tests.faults.scene import KILLED, Scene, at_once, processes
 from tests.faults.victim import Victim
 from tests.faults.watcher import Watcher
+from tests.support.given import Given, many, reading
 from tests.support.processes import has_stopped
 from tests.support.proxy import END_TXN
 from tests.support.topics import read_all, send

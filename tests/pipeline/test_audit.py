@@ -19,7 +19,6 @@ from iot_platform.pipeline.load import load_once
 from iot_platform.pipeline.statement import Finding, Statement
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.topics import ensure_topics
 from iot_platform.stream.validator import Validator
 from iot_platform.warehouse.connection import open_warehouse
 from tests.support.fleet_producer import run_fleet
@@ -31,12 +30,6 @@ from tests.support.topics import read_all, send
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 @pytest.fixture

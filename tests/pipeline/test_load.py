@@ -13,7 +13,6 @@ from iot_platform.errors import KafkaUnavailableError
 from iot_platform.pipeline.load import LoadResult, load_once
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.topics import ensure_topics
 from iot_platform.warehouse.connection import open_warehouse
 from tests.support.pipeline import validated
 from tests.support.readings import document, encoded
@@ -29,12 +28,6 @@ def load(settings: Settings) -> LoadResult:
 def query(settings: Settings, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
     with open_warehouse(settings, read_only=True) as connection:
         return connection.execute(sql, list(arguments)).fetchall()
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 def test_a_reading_arrives_with_every_field_in_its_column(settings: Settings, topology: Topology) -> None:

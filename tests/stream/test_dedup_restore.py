@@ -17,7 +17,6 @@ from iot_platform.errors import ChangelogTooShortError
 from iot_platform.faultpoints import InjectedFaultError, arm
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
-from iot_platform.stream.topics import ensure_topics
 from tests.support.pipeline import validate
 from tests.support.processes import running
 from tests.support.readings import encoded
@@ -35,12 +34,6 @@ every_store = pytest.mark.parametrize("store", ["memory", "rocksdb"])
 def settings(settings: Settings, store: str) -> Settings:
     validator = settings.validator.model_copy(update={"dedup_store": store, "batch_max": BATCH})
     return settings.model_copy(update={"validator": validator})
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 @pytest.fixture(autouse=True)

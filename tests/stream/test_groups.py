@@ -21,7 +21,6 @@ from iot_platform.errors import KafkaUnavailableError
 from iot_platform.settings import KafkaSettings, Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.groups import ClusterLook, GroupLook, group_states, look_at
-from iot_platform.stream.topics import ensure_topics
 from tests.conftest import start
 from tests.support.waiting import eventually
 
@@ -29,12 +28,6 @@ pytestmark = pytest.mark.kafka
 
 _TOOL = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 _SECONDS = 20.0
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 def write(settings: Settings, topic: str, count: int, partition: int = 0, at_ms: int = 0) -> None:

@@ -15,19 +15,12 @@ from iot_platform.errors import KafkaUnavailableError
 from iot_platform.settings import KafkaSettings, Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import PartitionFigures, group_lag, read_group
-from iot_platform.stream.topics import ensure_topics
 from iot_platform.watch.lag import held_back
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.kafka
 
 _SECONDS = 20.0
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 @pytest.fixture

@@ -10,17 +10,10 @@ from iot_platform.contract.topology import Topology
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.offsets import read_group
-from iot_platform.stream.topics import ensure_topics
 from tests.support.pipeline import validated
 from tests.support.readings import encoded
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 def test_kafkas_console_consumer_reads_the_validated_topic(

@@ -13,9 +13,7 @@ from iot_platform.contract.topology import Topology
 from iot_platform.errors import DamagedError, PausedError
 from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.settings import Settings, ValidatorSettings
-from iot_platform.stream.clients import Clients
 from iot_platform.stream.pauses import Pause, pause, read_standing, resume
-from iot_platform.stream.topics import ensure_topics
 from iot_platform.stream.validator import Validator
 from iot_platform.supervision.status import read_status
 from tests.support.readings import encoded
@@ -35,12 +33,6 @@ def settings(settings: Settings) -> Settings:
     """A guard that needs few records, and no time between them."""
     validator = ValidatorSettings(batch_max=BATCH, overflow_records=RECORDS, overflow_seconds=0)
     return settings.model_copy(update={"validator": validator})
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 def bad(count: int, of: str = "bad") -> list[dict[str, Any]]:

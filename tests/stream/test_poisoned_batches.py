@@ -14,8 +14,6 @@ from iot_platform.contract.topology import Topology
 from iot_platform.errors import IntegrityError
 from iot_platform.faultpoints import arm
 from iot_platform.settings import Settings
-from iot_platform.stream.clients import Clients
-from iot_platform.stream.topics import ensure_topics
 from tests.support.limits import set_topic
 from tests.support.pipeline import validate
 from tests.support.readings import document, encoded
@@ -32,12 +30,6 @@ def settings(settings: Settings) -> Settings:
     """After each abort a consumer reads again, which the broker may let wait for half a second by default."""
     kafka = settings.kafka.model_copy(update={"properties": {"fetch.wait.max.ms": "10"}})
     return settings.model_copy(update={"kafka": kafka})
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 @pytest.fixture(autouse=True)

@@ -13,19 +13,11 @@ from iot_platform.contract.reasons import Code
 from iot_platform.contract.topology import Topology
 from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.settings import Settings
-from iot_platform.stream.clients import Clients
-from iot_platform.stream.topics import ensure_topics
 from iot_platform.stream.validator import Validator
 from tests.support.readings import document, encoded
 from tests.support.topics import read_all, read_ledger, send
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 def validate(settings: Settings, topology: Topology, slot: int = 0) -> Validator:

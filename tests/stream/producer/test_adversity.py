@@ -12,11 +12,9 @@ from iot_platform.contract.topology import Topology
 from iot_platform.lifecycle import Stop
 from iot_platform.settings import KafkaSettings, ProducerSettings, Settings
 from iot_platform.stream import clients as clients_module
-from iot_platform.stream.clients import Clients
 from iot_platform.stream.producer import ProducerResult, run_producer
 from iot_platform.stream.sources.base import Batch, Cursor, Reading
 from iot_platform.stream.spool import SourceAccount, read_accounts
-from iot_platform.stream.topics import ensure_topics
 from tests.support.by_hand import HandMade, Identity, new_producer_id, send_by_hand
 from tests.support.topics import read_all
 from tests.support.waiting import eventually
@@ -64,12 +62,6 @@ class CountingProducer(Producer):
         except BufferError:
             CountingProducer.full += 1
             raise
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 def numbers(settings: Settings, topology: Topology) -> list[int]:

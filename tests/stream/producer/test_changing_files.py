@@ -16,13 +16,11 @@ from iot_platform.contract.topology import Topology
 from iot_platform.errors import UnavailableError
 from iot_platform.lifecycle import Bounds, Limit, Stop
 from iot_platform.settings import ProducerSettings, Settings, StreamSettings
-from iot_platform.stream.clients import Clients
 from iot_platform.stream.producer import ProducerResult, run_producer
 from iot_platform.stream.sources.base import Batch
 from iot_platform.stream.sources.files import FileSource
 from iot_platform.stream.sources.mapping import load_mapping
 from iot_platform.stream.spool import read_accounts
-from iot_platform.stream.topics import ensure_topics
 from iot_platform.stream.validator import Validator
 from tests.support.processes import running
 from tests.support.topics import read_all
@@ -68,12 +66,6 @@ def settings(settings: Settings, stream_name: str) -> Settings:
     return settings.model_copy(
         update={"streams": {stream_name: StreamSettings(max_age_seconds=None, max_ahead_seconds=None)}}
     )
-
-
-@pytest.fixture
-def topology(settings: Settings, stream_name: str) -> Topology:
-    ensure_topics(Clients(settings), settings, stream_name)
-    return Topology(stream_name)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,40 +25,17 @@ from iot_platform.stream import clients as clients_module
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.producer import run_producer
 from iot_platform.stream.producer.factory import producer_factory
-from iot_platform.stream.sources.base import Batch, Cursor, Reading
+from iot_platform.stream.sources.base import Reading
 from iot_platform.stream.spool import SourceAccount, read_accounts
 from iot_platform.stream.topics import ensure_topics
 from tests.support.fleet_producer import fleet_settings, journal_path, run_fleet
+from tests.support.given import Given
 from tests.support.raw_topic import JournalOfGiven, assert_nothing_lost_and_in_order, read_topic
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.kafka
 
 QUICK = ProducerSettings(delivery_timeout_seconds=1, retries=1, backoff_seconds=0.1, backoff_max_seconds=0.2)
-
-
-class ListSource:
-    """Gives the readings of a list and is exhausted."""
-
-    name = "list"
-
-    def __init__(self, readings: Sequence[Reading], *, can_wait: bool = True) -> None:
-        self._readings = readings
-        self.can_wait = can_wait
-
-    def start(self, cursor: Cursor | None) -> None:
-        self._at = int(cursor["at"]) if cursor else 0
-
-    def batch(self, limit: int) -> Batch:
-        taken = self._readings[self._at : self._at + limit]
-        self._at += len(taken)
-        return Batch(taken, {"at": self._at}, exhausted=self._at == len(self._readings))
-
-    def accepted(self, batch: Batch) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 def account(settings: Settings, stream: str) -> SourceAccount:
@@ -104,7 +81,7 @@ def test_every_reading_arrives_once_with_its_key_and_time(fleet: Settings, strea
 def test_time_stamp_key_and_null_go_as_the_source_gave_them(settings: Settings, stream_name: str) -> None:
     ensure_topics(Clients(settings), settings, stream_name)
     given = [Reading(b"k", b"v", 1_700_000_000_123), Reading(None, None, 5), Reading(b"", b"", 6)]
-    run_producer(settings, ListSource(given), stream_name, stop=Stop())
+    run_producer(settings, Given(given), stream_name, stop=Stop())
     got = {(m.key(), m.value(), m.timestamp()[1]) for m in read_topic(settings, Topology(stream_name).raw)}
     assert got == {(b"k", b"v", 1_700_000_000_123), (None, None, 5), (b"", b"", 6)}
 
@@ -155,9 +132,7 @@ def test_a_full_spool_holds_a_source_back_that_can_wait(settings: Settings, stre
     tight = QUICK.model_copy(update={"spool_max_bytes": 1_048_576, "batch_readings": 10})
     nowhere = elsewhere(settings, f"127.0.0.1:{free_port()}", tight)
     stop = Stop()
-    running = threading.Thread(
-        target=run_producer, args=(nowhere, ListSource(given), stream_name), kwargs={"stop": stop}
-    )
+    running = threading.Thread(target=run_producer, args=(nowhere, Given(given), stream_name), kwargs={"stop": stop})
     running.start()
     eventually(lambda: heartbeat(settings, f"{stream_name}-list").get("spool_full", False), what="a full spool")
     stop.request()
@@ -165,7 +140,7 @@ def test_a_full_spool_holds_a_source_back_that_can_wait(settings: Settings, stre
     waiting = account(settings, stream_name)
     assert waiting.refused == 0
     assert 0 < waiting.spooled_bytes <= 1_048_576
-    result = run_producer(settings, ListSource(given), stream_name, stop=Stop())
+    result = run_producer(settings, Given(given), stream_name, stop=Stop())
     assert (waiting.born + result.born, result.acknowledged) == (500, 500)
     values = [int((m.value() or b"").strip()) for m in read_topic(settings, Topology(stream_name).raw)]
     assert values == list(range(500))
@@ -176,7 +151,7 @@ def test_a_source_that_cannot_wait_loses_nothing_silently(settings: Settings, st
     given = [Reading(b"k", b"%d" % n + b" " * 10_000, 1) for n in range(500)]
     tight = QUICK.model_copy(update={"spool_max_bytes": 1_048_576, "batch_readings": 10})
     nowhere = elsewhere(settings, f"127.0.0.1:{free_port()}", tight)
-    result = run_producer(nowhere, ListSource(given, can_wait=False), stream_name, stop=Stop())
+    result = run_producer(nowhere, Given(given, can_wait=False), stream_name, stop=Stop())
     assert result.born == 500
     assert result.refused == 500 - result.spooled > 0
     assert account(settings, stream_name).refused_by_reason == {"spool_full": result.refused}

@@ -1,4 +1,4 @@
-"""A source of readings that a case makes by hand."""
+"""A source of readings that a test makes by hand."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from tests.support.readings import document, encoded
 
 
 class Given:
-    """Gives a list once and is exhausted; can wait. Run again under its name, it goes on behind what is durable."""
+    """Gives a list once and is exhausted. Run again under its name, it goes on behind what is durable."""
 
-    can_wait = True
-
-    def __init__(self, readings: Sequence[Reading], name: str = "given") -> None:
+    def __init__(self, readings: Sequence[Reading], name: str = "given", *, can_wait: bool = True) -> None:
         self.name = name
+        self.can_wait = can_wait
         self._readings = readings
         self._at = 0
 
