@@ -134,7 +134,7 @@ def test_a_full_spool_holds_a_source_back_that_can_wait(settings: Settings, stre
     stop = Stop()
     running = threading.Thread(target=run_producer, args=(nowhere, Given(given), stream_name), kwargs={"stop": stop})
     running.start()
-    eventually(lambda: heartbeat(settings, f"{stream_name}-list").get("spool_full", False), what="a full spool")
+    eventually(lambda: heartbeat(settings, f"{stream_name}-given").get("spool_full", False), what="a full spool")
     stop.request()
     running.join(30)
     waiting = account(settings, stream_name)
