@@ -117,7 +117,7 @@ def advance(
         seen = _observed(rule, given)
         before = {key: incident for key, incident in memory.items() if key[0] == rule.name}
         told_worse = frozenset(one.cause for one in after.values() if one.fired_at is not None)
-        causes = [one for cause in ordered if rule.name in cause.explains for one in _of(cause, after)]
+        causes = [(cause, one) for cause in ordered if rule.name in cause.explained for one in _of(cause, after)]
         for key in sorted(before.keys() | seen.keys()):
             incident, notice = _step(rule, before.get(key), seen.get(key), around, told_worse, causes)
             if notice is not None:
@@ -150,13 +150,18 @@ def _step(
     signal: Signal | None,
     around: _Around,
     told_worse: Collection[tuple[str, str, str]],
-    causes: Sequence[Incident],
+    causes: Sequence[tuple[Rule, Incident]],
 ) -> tuple[Incident | None, Notice | None]:
     if signal is not None:
         latest = _updated(rule, incident, signal, around)
         if latest.cause in told_worse:  # a worse alert tells of it
             return latest, None
-        return _on_signal(rule, latest, around.now, [one for one in causes if one.stream in ("", latest.stream)])
+        mine = [
+            one
+            for cause, one in causes
+            if one.stream in ("", latest.stream) and cause.accounts_for(rule.name, latest.subject)
+        ]
+        return _on_signal(rule, latest, around.now, mine)
     assert incident is not None
     if incident.cause not in around.seen and is_unknown(around.unknown, *incident.cause):
         return incident, None

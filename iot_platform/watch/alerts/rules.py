@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -47,6 +48,15 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whose incident it is: a rule for all others has one a signal's name."""
         return f"{signal.name} of {signal.subject}" if ALL_OTHERS in self.signals else signal.subject
 
+    @property
+    def explained(self) -> frozenset[str]:
+        """The names of the rules that it explains, of whichever subjects."""
+        return frozenset(one.partition("/")[0] for one in self.explains)
+
+    def accounts_for(self, name: str, subject: str) -> bool:
+        """Whether it explains an incident of rule `name` and of that subject."""
+        return any(one == name or fnmatchcase(f"{name}/{subject}", one) for one in self.explains)
+
     def title_for(self, signal: Signal) -> str:
         return self.title.format(subject=signal.subject, name=signal.name)
 
@@ -80,7 +90,7 @@ def in_order(rules: Sequence[Rule]) -> list[Rule]:
 
     def depth(name: str) -> int:
         if name not in depths:
-            depths[name] = max((depth(rule.name) + 1 for rule in rules if name in rule.explains), default=0)
+            depths[name] = max((depth(rule.name) + 1 for rule in rules if name in rule.explained), default=0)
         return depths[name]
 
     return sorted(rules, key=lambda rule: (depth(rule.name), -severity(rule.level)))
@@ -156,7 +166,7 @@ def _fills(title: str) -> bool:
 def _mistakes_of_causes(rules: Sequence[Rule]) -> Iterator[str]:
     by_name = {rule.name: rule for rule in rules}
     for rule in rules:
-        for name in sorted(rule.explains - by_name.keys()):
+        for name in sorted(rule.explained - by_name.keys()):
             yield f"rule '{rule.name}': it explains '{name}', which is no rule"
         if rule.explains and rule.level == "info":
             yield f"rule '{rule.name}': of level info nobody is told, so it must explain nothing"
@@ -166,11 +176,11 @@ def _mistakes_of_causes(rules: Sequence[Rule]) -> Iterator[str]:
 
 def _leads_back(rule: Rule, by_name: Mapping[str, Rule]) -> bool:
     reached: set[str] = set()
-    ahead = set(rule.explains)
+    ahead = set(rule.explained)
     while ahead:
         name = ahead.pop()
         reached.add(name)
-        ahead |= (by_name[name].explains if name in by_name else frozenset()) - reached
+        ahead |= (by_name[name].explained if name in by_name else frozenset()) - reached
     return rule.name in reached
 
 

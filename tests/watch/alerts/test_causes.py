@@ -108,6 +108,18 @@ def test_a_cause_in_one_stream_explains_nothing_in_another() -> None:
     ]
 
 
+def test_a_cause_may_explain_some_subjects_of_a_rule_alone() -> None:
+    loaders = replace(KAFKA, explains=frozenset({"behind/loader-*"}))
+    other = Signal("lag", "behind", "validator-iot_data", "error", "200 s", NOON, stream="iot_data")
+    both = [cause(), consequence(), other]
+    notices = told([BEHIND, loaders], [both, both])
+    assert [(one.incident.rule, one.incident.subject) for one in notices] == [
+        ("kafka", "127.0.0.1"),
+        ("behind", "validator-iot_data"),
+    ]
+    assert notices[0].incident.also == ("loader-iot_data is behind",)
+
+
 def test_of_a_chain_the_first_cause_tells_of_all() -> None:
     middle = replace(PAUSED, explains=frozenset({"behind"}))
     first = replace(KAFKA, explains=frozenset({"paused"}))

@@ -15,11 +15,11 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RULES = load_rules()
 
 
-def signal_for(rule: Rule) -> Signal:
+def signal_for(rule: Rule, subject: str = "iot_data") -> Signal:
     """As weak a signal as the rule still counts."""
     name = "of_tomorrow" if ALL_OTHERS in rule.signals else min(rule.signals)
     value = None if rule.above is None else rule.above + 1
-    return Signal(rule.kind, name, "iot_data", rule.level, "a figure", NOON, value, "iot_data")
+    return Signal(rule.kind, name, subject, rule.level, "a figure", NOON, value, "iot_data")
 
 
 def told(rules: list[Rule], signal: Signal, bad_seconds: int, well_seconds: int) -> list[Notice]:
@@ -46,12 +46,14 @@ def test_it_fires_when_it_has_held_for_its_time_and_is_resolved_when_it_was_well
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.explains], ids=lambda rule: rule.name)
 def test_what_it_explains_is_told_within_it(rule: Rule) -> None:
-    explained = [other for other in RULES if other.name in rule.explains]
-    signals = [signal_for(one) for one in (rule, *explained)]
+    by_name = {other.name: other for other in RULES}
+    places = [one.partition("/") for one in rule.explains]  # of "behind/loader-*" the subject is loader-iot_data
+    ones = [(by_name[name], subjects.replace("*", "iot_data") or "iot_data") for name, _, subjects in places]
+    explained, signals = [one for one, _ in ones], [signal_for(rule), *(signal_for(*one) for one in ones)]
     memory: dict[Key, Incident] = {}
     fired = set()
     for second in range(0, 600, 30):
         memory, new = advance([rule, *explained], memory, signals, NOON + timedelta(seconds=second))
         fired |= {notice.incident.rule for notice in new}
     assert fired == {rule.name}
-    assert set(memory[rule.name, "iot_data"].also) == {one.title_for(signal_for(one)) for one in explained}
+    assert set(memory[rule.name, "iot_data"].also) == {one.title_for(signal_for(one, at)) for one, at in ones}
