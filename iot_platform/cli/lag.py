@@ -45,9 +45,8 @@ def lag(
     others = [one for one in report.groups if one not in shown] if group is None else []
     if others:
         rows = [[one.group, one.messages, one.seconds, str(one.status)] for one in others]
-        out.print(
-            table("Other groups (--all shows their partitions)", ["group", "messages", "seconds", "status"], rows)
-        )
+        out.print(table("Other groups", ["group", "messages", "seconds", "status"], rows, whole=["group"]))
+        err.print("--all shows their partitions, --group those of one.")
     for pause in pauses.values():
         err.print(pause["text"], soft_wrap=True)
     if report.unanswered:

@@ -17,7 +17,7 @@ from iot_platform.lifecycle import waited_lease, write_if_possible
 from iot_platform.settings import Settings
 from iot_platform.stream.groups import ClusterLook, GroupLook
 from iot_platform.stream.offsets import PartitionFigures
-from iot_platform.watch.lag.course import Course, Look, after
+from iot_platform.watch.lag.course import Course, Look, after, begun_anew
 from iot_platform.watch.lag.judging import Place
 
 log = logging.getLogger(__name__)
@@ -53,21 +53,31 @@ def with_look(
 def added(before: Courses, look: ClusterLook, size: int, interval_ms: float) -> Courses:
     """The courses with one look more. Pure.
 
-    Where nobody looked for as long as a whole course takes, it begins anew: what was not watched is not known. What is
-    not in the look, such as a group whose coordinator moves, is kept for as long.
+    Where nobody looked for as long as a whole course takes, it begins anew, and only where the log ended is still
+    known. What is not in the look, such as a group whose coordinator moves, is kept for as long.
     """
     longest_ms = size * interval_ms
-    kept = {
-        group: {key: course for key, course in courses.items() if 0 <= look.at_ms - course.now.at_ms <= longest_ms}
+
+    def is_recent(course: Course) -> bool:
+        return 0 <= look.at_ms - course.now.at_ms <= longest_ms
+
+    def continued(course: Course | None) -> Course:
+        if course is None or look.at_ms < course.now.at_ms:
+            return Course()
+        return course if is_recent(course) else begun_anew(course)
+
+    now = {
+        group: {key: course for key, course in courses.items() if is_recent(course)}
         for group, courses in before.items()
     }
     for group in look.groups:
-        mine = kept.get(group.group, {})
+        mine = before.get(group.group, {})
         fresh = {
-            _key(part): after(mine.get(_key(part), Course()), _look(part, group), size) for part in group.partitions
+            key: after(continued(mine.get(key)), _look(part, group), size)
+            for key, part in ((_key(part), part) for part in group.partitions)
         }
-        kept[group.group] = {**mine, **fresh}
-    return {group: courses for group, courses in kept.items() if courses}
+        now[group.group] = {**now.get(group.group, {}), **fresh}
+    return {group: courses for group, courses in now.items() if courses}
 
 
 def _look(part: PartitionFigures, group: GroupLook) -> Look:

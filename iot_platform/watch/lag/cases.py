@@ -116,7 +116,7 @@ def _never_committed(known: Known, _: Limits) -> Finding | None:
         return None
     if not known.judged:
         return Finding("never_committed", Status.OK, "The group has never committed an offset here.")
-    for_ = duration((look.at_ms - known.course.looks[0].at_ms) / 1000)
+    for_ = duration((look.at_ms - known.course.since_ms) / 1000)
     if look.active:
         text = f"The group has members, and has not committed an offset here in {for_}."
         return Finding("never_committed", Status.STALLED, text)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from iot_platform.watch.lag.rules import Commit
 
+_MARKS = 48
+
 
 @dataclass(frozen=True)
 class Look:
@@ -44,12 +46,28 @@ class BackStep:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """The log ended at `end` at that moment."""
+
+    at_ms: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Course:
-    """The last looks and commits, oldest first. `back_step`: where the log's end went back, and all began anew."""
+    """The last looks and commits, oldest first, and what is remembered for longer.
+
+    `marks` tell where the log ended, the farther back the fewer; `since_ms`: since when the group stands where it does;
+    `held_since_ms`: since when an open transaction holds back the end, None while none does. `back_step`: where the
+    log's end went back, and all began anew.
+    """
 
     looks: tuple[Look, ...] = ()
     commits: tuple[Commit, ...] = ()
     back_step: BackStep | None = None
+    marks: tuple[Mark, ...] = ()
+    since_ms: int = 0
+    held_since_ms: int | None = None
 
     @property
     def now(self) -> Look:
@@ -62,11 +80,24 @@ def after(course: Course, look: Look, size: int) -> Course:
     Kafka does not tell when a group committed. So a commit is seen where the offset has changed, and where a member
     holds on to it: who is there and stands still commits the same again, who is gone commits nothing.
     """
-    if course.looks and look.high < course.now.high:
-        return after(Course(back_step=BackStep(course.now.high, look.high, look.at_ms)), look, size)
+    highest = course.now.high if course.looks else course.marks[-1].end if course.marks else 0
+    if look.high < highest:
+        return after(Course(back_step=BackStep(highest, look.high, look.at_ms)), look, size)
     commits = (*course.commits, _commit(course, look)) if _committed(course, look) else course.commits
     looks = (*course.looks, look)[-size:]
-    return Course(looks, commits[-size:], course.back_step if len(looks) < size else None)
+    return Course(
+        looks,
+        commits[-size:],
+        course.back_step if len(looks) < size else None,
+        _marked(course.marks, Mark(look.at_ms, look.end)),
+        course.since_ms if course.looks and course.now.committed == look.committed else look.at_ms,
+        _held_since_ms(course, look),
+    )
+
+
+def begun_anew(course: Course) -> Course:
+    """What can still be said of it after a time in which nobody looked: where the log ended, and when."""
+    return Course(marks=course.marks)
 
 
 def _committed(course: Course, look: Look) -> bool:
@@ -83,3 +114,20 @@ def _commit(course: Course, look: Look) -> Commit:
     assert look.committed is not None
     lag = max(0, course.now.end - look.committed) if course.looks else None
     return Commit(look.committed, look.at_ms, lag)
+
+
+def _marked(marks: tuple[Mark, ...], mark: Mark) -> tuple[Mark, ...]:
+    """With one more. Of a log that stands still first and last say all; of too many every other old one goes."""
+    if len(marks) >= 2 and marks[-2].end == marks[-1].end == mark.end:
+        return (*marks[:-1], mark)
+    if len(marks) < _MARKS:
+        return (*marks, mark)
+    half = _MARKS // 2
+    return (*marks[:half:2], *marks[half:], mark)
+
+
+def _held_since_ms(course: Course, look: Look) -> int | None:
+    if look.end >= look.high:
+        return None
+    goes_on = course.held_since_ms is not None and course.looks and course.now.end == look.end
+    return course.held_since_ms if goes_on else look.at_ms

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from iot_platform.watch.lag.course import Course, Look
+from iot_platform.watch.lag.course import Course, Mark
 
 _MS = 1000.0
+_IN_STEP_SHARE = 0.05  # less than the looks can tell
 
 Origin = Literal["record", "course", "at_least"]
 
@@ -18,7 +19,7 @@ class Behind:
     """How long the oldest record that waits has waited, and how that is known.
 
     `record`: from its own time stamp. `course`: from when the log's end passed it, between two looks. `at_least`: it
-    was there before the first look.
+    was there before the first look that is remembered.
     """
 
     seconds: float
@@ -40,15 +41,15 @@ def behind(course: Course, now_ms: int) -> Behind:
         return Behind(0.0, "course")
     if look.oldest_at_ms is not None:
         return Behind(max(0.0, (now_ms - look.oldest_at_ms) / _MS), "record")
-    written_at_ms = _written_at_ms(course.looks, look.next_offset)
+    written_at_ms = _written_at_ms(course.marks, look.next_offset)
     if written_at_ms is None:
-        return Behind(max(0.0, (now_ms - course.looks[0].at_ms) / _MS), "at_least")
+        return Behind(max(0.0, (now_ms - course.marks[0].at_ms) / _MS), "at_least")
     return Behind(max(0.0, (now_ms - written_at_ms) / _MS), "course")
 
 
-def _written_at_ms(looks: tuple[Look, ...], offset: int) -> float | None:
-    """When the log's end went over `offset`, by a straight line between the looks around it; None: before them."""
-    for before, later in pairwise(looks):
+def _written_at_ms(marks: tuple[Mark, ...], offset: int) -> float | None:
+    """When the log's end went over `offset`, by a straight line between the marks around it; None: before them."""
+    for before, later in pairwise(marks):
         if before.end <= offset < later.end:
             share = (offset - before.end) / (later.end - before.end)
             return before.at_ms + share * (later.at_ms - before.at_ms)
@@ -86,27 +87,20 @@ def retention_left_seconds(messages: int, seconds: float, kept_seconds: float | 
 def overtaken_seconds(left_seconds: float | None, of: Rates) -> float | None:
     """Until retention overtakes the reader at the pace of now; None when it never does, or is not known.
 
-    A reader as fast as the inflow keeps its distance; one that stands still loses a second a second.
+    A reader as fast as the inflow, or nearly so, keeps its distance; one that stands still loses a second a second.
     """
     if left_seconds is None or of.inflow is None or of.outflow is None:
         return None
     if of.outflow == 0:
         return left_seconds
     lost_a_second = 1 - of.outflow / of.inflow if of.inflow > 0 else 0.0
-    return left_seconds / lost_a_second if lost_a_second > 0 else None
+    return left_seconds / lost_a_second if lost_a_second > _IN_STEP_SHARE else None
 
 
 def held_back_seconds(course: Course) -> float:
     """For how long an open transaction keeps readers from what is written: since the look from which the end stood."""
-    look = course.now
-    if look.end >= look.high:
-        return 0.0
-    since = look.at_ms
-    for earlier in reversed(course.looks):
-        if earlier.end != look.end or earlier.end >= earlier.high:
-            break
-        since = earlier.at_ms
-    return (look.at_ms - since) / _MS
+    since_ms = course.held_since_ms
+    return 0.0 if since_ms is None else (course.now.at_ms - since_ms) / _MS
 
 
 def allowed_messages(of: Rates, allowed_seconds: float) -> int:

@@ -46,7 +46,7 @@ def _trouble(course: Course, status: Status) -> str:
     if status is Status.STOPPED:
         return f"Stopped: no commit for {duration((course.now.at_ms - commits[-1].at_ms) / 1000)}, while "
     if status is Status.STALLED:
-        span = duration((commits[-1].at_ms - commits[0].at_ms) / 1000)
+        span = duration((course.now.at_ms - course.since_ms) / 1000)
         return f"Stalled: it stands at offset {offset:,} for {span}, while "
     return f"Rewound: it went back from offset {max(commit.offset for commit in commits):,} to {offset:,}; "
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from iot_platform.watch.lag.course import BackStep, Course, after
+from iot_platform.watch.lag.course import BackStep, Course, after, begun_anew
 from tests.watch.lag.courses import course, looked, run
 
 
@@ -49,6 +49,36 @@ def test_a_log_whose_end_went_back_begins_a_new_course_and_tells_it_until_that_i
         assert made_anew.back_step is not None
         made_anew = after(made_anew, looked(number * 30_000, 12 + number, number), 10)
     assert made_anew.back_step is None
+
+
+def test_since_when_it_stands_and_is_held_back_is_remembered_for_longer_than_the_looks() -> None:
+    seen = course([looked(n * 1_000, 100 + max(0, 5 - n), 50, held=max(0, n - 5)) for n in range(5)])
+    for number in range(5, 200):
+        seen = after(seen, looked(number * 1_000, 105, 50 if number > 20 else number, held=max(0, number - 9)), 10)
+    assert (seen.since_ms, seen.held_since_ms) == (21_000, 10_000)
+    seen = after(seen, looked(200_000, 400, 51), 10)
+    assert (seen.since_ms, seen.held_since_ms) == (200_000, None)
+
+
+def test_marks_are_few_and_reach_back_to_the_first_look() -> None:
+    seen = Course()
+    for number in range(10_000):
+        seen = after(seen, looked(number * 30_000, 300 * number, 0), 10)
+    assert len(seen.marks) <= 48
+    assert (seen.marks[0].at_ms, seen.marks[-1].at_ms) == (0, 9_999 * 30_000)
+    assert [mark.at_ms for mark in seen.marks] == sorted(mark.at_ms for mark in seen.marks)
+
+
+def test_of_a_log_that_stands_still_two_marks_say_all() -> None:
+    seen = run([10, 20, 20, 20, 20], [0] * 5)
+    assert [(mark.at_ms, mark.end) for mark in seen.marks] == [(0, 10), (30_000, 20), (120_000, 20)]
+
+
+def test_after_a_time_without_looks_only_where_the_log_ended_is_known() -> None:
+    anew = after(begun_anew(run([10, 20], [10, 20])), looked(900_000, 500, 20), 10)
+    assert (len(anew.looks), len(anew.commits), len(anew.marks)) == (1, 1, 3)
+    made_anew = after(begun_anew(run([10, 20], [10, 20])), looked(900_000, 3, 0), 10)
+    assert made_anew.back_step == BackStep(20, 3, 900_000)
 
 
 def test_a_course_can_be_kept_in_a_file() -> None:

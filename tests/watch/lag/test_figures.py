@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iot_platform.watch.lag import figures
-from iot_platform.watch.lag.course import Course
+from iot_platform.watch.lag.course import Course, after
 from iot_platform.watch.lag.figures import Behind, Rates
 from tests.watch.lag.courses import course, looked, run
 
@@ -71,6 +71,7 @@ def test_time_to_catch_up(messages: int, rates: Rates, expected: float | None) -
         (10, 100.0, 1_000.0, Rates(10.0, 0.0), 900.0, 900.0),  # who stands still loses a second a second
         (10, 100.0, 1_000.0, Rates(10.0, 5.0), 900.0, 1_800.0),
         (10, 100.0, 1_000.0, Rates(10.0, 10.0), 900.0, None),
+        (10, 100.0, 1_000.0, Rates(10.0, 9.7), 900.0, None),  # in step, as far as looks can tell
         (10, 100.0, 1_000.0, Rates(0.0, 3.0), 900.0, None),
         (10, 100.0, 1_000.0, Rates(0.0, 0.0), 900.0, 900.0),
         (10, 5_000.0, 1_000.0, Rates(10.0, 0.0), 0.0, 0.0),
@@ -97,6 +98,24 @@ def test_an_open_transaction_holds_back_since_the_end_stood_still() -> None:
     assert figures.held_back_seconds(course([*looks, looked(120_000, 100, 60)])) == 0.0
     moving = [looked(n * 30_000, 50 + n, 50 + n, held=3) for n in range(5)]
     assert figures.held_back_seconds(course(moving)) == 0.0  # one transaction after the other is no hanging one
+
+
+def test_of_a_group_that_stands_for_long_the_seconds_are_of_all_that_time() -> None:
+    for active, messages_at_first in ((True, 0), (False, 600)):
+        seen = Course()
+        for number in range(2_000):
+            at_ms, end = number * 30_000, 1_000 + 300 * number
+            seen = after(seen, looked(at_ms, end, 1_000 - messages_at_first, active=active), 10)
+            assert figures.behind(seen, at_ms).seconds == pytest.approx(at_ms / 1000, abs=0.01)
+
+
+def test_of_a_group_that_is_far_behind_and_moves_the_seconds_are_right_without_reading_a_record() -> None:
+    seen = Course()
+    for number in range(2_000):
+        at_ms, end = number * 30_000, 300 * number
+        seen = after(seen, looked(at_ms, end, max(0, end - 10 * 3_600)), 10)  # an hour behind, of 10 a second
+        if number > 130:
+            assert figures.behind(seen, at_ms).seconds == pytest.approx(3_600, abs=0.01)
 
 
 _looks = st.lists(
