@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from iot_platform.supervision.observing import down_signal
 from iot_platform.supervision.own_processes import Seen, is_starting, loader_signals, own_signals
+from iot_platform.supervision.slots import Role, Slot
 from iot_platform.supervision.supervisor import ProgramState
 
 NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
@@ -71,3 +73,16 @@ def test_a_daemon_is_starting_for_two_minutes() -> None:
 
 def test_what_is_well_says_so_for_nobody_else_can() -> None:
     assert [one.level for one in own_signals(WELL, NOW)] == ["ok", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("failures", "name", "text"),
+    [
+        (0, "not_running", "validator-s-0 should run and does not."),
+        (2, "not_running", "validator-s-0 should run and does not."),
+        (3, "failing", "validator-s-0 failed 3 times in a row."),
+    ],
+)
+def test_a_slot_that_should_run_is_down_and_failing_after_three_failures(failures: int, name: str, text: str) -> None:
+    signal = down_signal(Slot(Role.VALIDATOR, "s", 0), failures, NOW)
+    assert (signal.name, signal.text, signal.stream, signal.level) == (name, text, "s", "error")
