@@ -179,7 +179,8 @@ def _offsets(
     asked = {TopicPartition(*place): which for place in places}
     futures = admin.list_offsets(asked, isolation_level=isolation, request_timeout=_ASK_SECONDS)
     answers = _settled((((at.topic, at.partition), future) for at, future in futures.items()))
-    return {place: int(answer.offset) for place, answer in answers}
+    # -1 while a new leader does not know yet: no answer either.
+    return {place: int(answer.offset) for place, answer in answers if answer.offset >= 0}
 
 
 def _settled(futures: Iterable[tuple[_Key, Future[_Answer]]]) -> list[tuple[_Key, _Answer]]:

@@ -80,8 +80,8 @@ def after(course: Course, look: Look, size: int) -> Course:
     Kafka does not tell when a group committed. So a commit is seen where the offset has changed, and where a member
     holds on to it: who is there and stands still commits the same again, who is gone commits nothing.
     """
-    highest = course.now.high if course.looks else course.marks[-1].end if course.marks else 0
-    if look.high < highest:
+    highest = course.now.high if course.looks else course.marks[-1].end if course.marks else None
+    if highest is not None and look.high < highest:
         return after(Course(back_step=BackStep(highest, look.high, look.at_ms)), look, size)
     commits = (*course.commits, _commit(course, look)) if _committed(course, look) else course.commits
     looks = (*course.looks, look)[-size:]

@@ -81,6 +81,12 @@ def test_after_a_time_without_looks_only_where_the_log_ended_is_known() -> None:
     assert made_anew.back_step == BackStep(20, 3, 900_000)
 
 
+def test_an_end_that_makes_no_sense_is_taken_as_it_is_and_ends_nothing() -> None:
+    """Kafka has been seen to answer -1 while a leader was new; such answers are left out before they come here."""
+    seen = course([looked(0, 10, 10), looked(1_000, -1, 10), looked(2_000, 10, 10)])
+    assert (len(seen.looks), seen.now.end) == (2, 10)
+
+
 def test_a_course_can_be_kept_in_a_file() -> None:
     kept = run([5_000, 12, 20], [4_000, None, 3])
     assert msgspec.json.decode(msgspec.json.encode(kept), type=Course) == kept
