@@ -61,7 +61,7 @@ class Watcher:
         while not stop.requested:
             try:
                 self.once(stop)
-            except PlatformError as error:
+            except (PlatformError, OSError) as error:  # OSError: of a disk that is full, for one
                 log.warning("not evaluated: %s", error)
                 self._facts = {**self._facts, "problem": str(error)}
             self._rest(stop, self.settings.dagster.watch_interval_seconds)

@@ -13,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from iot_platform.broker.ports import free_port
-from iot_platform.clock import ManualClock
-from iot_platform.lifecycle import Heartbeat
+from iot_platform.clock import ManualClock, SystemClock
+from iot_platform.lifecycle import Heartbeat, Stop
 from iot_platform.pipeline.alerting import evaluate, recent
 from iot_platform.pipeline.firing import SENSOR, WATCHER, evaluated_at
 from iot_platform.settings import (
@@ -30,6 +30,7 @@ from iot_platform.supervision.heartbeat_out import ping
 from iot_platform.supervision.watcher import Watcher
 from iot_platform.watch.alerts.signals import SEEN_FROM_OUTSIDE, Signal
 from tests.support.receiver import SECRET
+from tests.support.waiting import eventually
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -182,3 +183,21 @@ def test_why_a_heartbeat_did_not_get_out_is_said_without_its_address(url: str, w
     said = ping(SecretStr(url))
     assert (said.sent, said.why) == (False, why)
     assert SECRET not in repr(said)
+
+
+def test_what_cannot_be_evaluated_is_said_in_the_sign_of_life_and_tried_again(tmp_path: Path) -> None:
+    settings, clock, stop = installed(tmp_path, dagster=False), SystemClock(), Stop()
+    often = settings.dagster.model_copy(update={"watch_interval_seconds": 0.2})
+    settings = settings.model_copy(update={"dagster": often})
+    in_the_way = settings.alert_book_path.parent
+    in_the_way.write_text("no directory")
+    heartbeat = Heartbeat(settings.heartbeat_dir / "watcher.json", clock)
+    thread = threading.Thread(target=Watcher(settings, clock, heartbeat).run, args=(stop,))
+    thread.start()
+    try:
+        eventually(lambda: "Not a directory" in str(heartbeat.last_sign()[0].get("problem")), 30, "what is wrong")
+        in_the_way.unlink()
+        eventually(lambda: "firing" in heartbeat.last_sign()[0], 60, "an evaluation")
+    finally:
+        stop.request()
+        thread.join()
