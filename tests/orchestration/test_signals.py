@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from iot_platform.orchestration.signals import _verdicts, stale_sentence
+from iot_platform.clock import ManualClock
+from iot_platform.orchestration.signals import _verdicts, observe, stale_sentence
 from iot_platform.quality.checks import CHECKS
-from iot_platform.watch.alerts.signals import Signal
+from iot_platform.watch.alerts.signals import SEEN_FROM_OUTSIDE, Signal
+from tests.orchestration.here import installed
 
 NOW = datetime(2026, 1, 31, 12, 30, tzinfo=UTC)
 NAME = "dead_letter_share"
@@ -96,3 +99,14 @@ def test_what_only_all_streams_together_show_is_told_of_all(instance: dg.Dagster
         ("iot_data", "warn"),
         ("all streams", "error"),
     ]
+
+
+def test_what_only_the_watcher_outside_can_see_is_unknown_to_the_sensor(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = installed(monkeypatch, tmp_path)
+    monkeypatch.setattr("iot_platform.supervision.observing._KAFKA_SECONDS", 0.2)
+    found = observe(instance, settings, ManualClock(NOW))
+    assert found.unknown >= SEEN_FROM_OUTSIDE
+    assert {signal.name for signal in found.signals} == {"kafka_unreachable", "not_running"}
+    assert {signal.stream for signal in found.signals} == {"", *settings.streams}
