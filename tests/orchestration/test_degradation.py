@@ -43,10 +43,12 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         dagster=True,
     )
     made.run("up", "--detach", timeout_seconds=400)
-    eventually(lambda: published(made) > 0, SHOWN_SECONDS, "readings in the readers' copy")
-    eventually(lambda: validated(made) > 0, SHOWN_SECONDS, "a validator that tells its figures")
-    yield made
-    made.run("down")
+    try:
+        eventually(lambda: published(made) > 0, SHOWN_SECONDS, "readings in the readers' copy")
+        eventually(lambda: validated(made) > 0, SHOWN_SECONDS, "a validator that tells its figures")
+        yield made
+    finally:
+        made.run("down")
 
 
 def validated(installation: Installation) -> int:
