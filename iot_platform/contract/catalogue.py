@@ -8,6 +8,10 @@ A catalogue is a TOML file. Users extend a built-in one without code:
     minimum = 0
     maximum = 100
     interval_seconds = 60
+
+    [types.soil_moisture.behaviour]   # may be left out: then nothing of it is judged
+    stuck_readings = 60
+    stuck_seconds = 7200
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from iot_platform.contract.behaviour import Behaviour, BehaviourFile, behaviour_of
 from iot_platform.errors import SettingsError
 
 NullPolicy = Literal["dead", "fill", "last_known", "keep"]
@@ -43,14 +48,18 @@ _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 
 @dataclass(frozen=True)
 class SensorType:
-    """One kind of sensor. `unit` is a SenML unit (RFC 8428, RFC 8798), UCUM where SenML has none."""
+    """One kind of sensor. `unit` is a SenML unit (RFC 8428, RFC 8798), UCUM where SenML has none.
+
+    `interval_seconds` None: how often such a sensor reports is learnt from each one's own history.
+    """
 
     name: str
     unit: str
     minimum: float
     maximum: float
-    interval_seconds: float
+    interval_seconds: float | None
     description: str = ""
+    behaviour: Behaviour = field(default_factory=Behaviour)
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ class Catalogue:
 
     @property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits that change with any rule in the catalogue."""
+        """12 hexadecimal digits that change with any rule of validation in the catalogue."""
         rules = {
             "types": {
                 name: (kind.unit, kind.minimum, kind.maximum, kind.interval_seconds)
@@ -80,8 +89,9 @@ class _TypeFile(msgspec.Struct, forbid_unknown_fields=True):
     unit: str
     minimum: float
     maximum: float
-    interval_seconds: float
+    interval_seconds: float | None = None
     description: str = ""
+    behaviour: BehaviourFile = msgspec.field(default_factory=BehaviourFile)
 
 
 class _CatalogueFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -146,11 +156,13 @@ def _sensor_type(name: str, body: _TypeFile, source: str) -> SensorType:
         raise SettingsError(f"{where}: a name has 1 to 64 of a-z, 0-9 and _, and begins with a letter.")
     if not (math.isfinite(body.minimum) and math.isfinite(body.maximum) and body.minimum <= body.maximum):
         raise SettingsError(f"{where}: minimum and maximum must be finite, and minimum at most maximum.")
-    if not (math.isfinite(body.interval_seconds) and body.interval_seconds > 0):
+    interval = body.interval_seconds
+    if interval is not None and not (math.isfinite(interval) and interval > 0):
         raise SettingsError(f"{where}: interval_seconds must be above 0.")
     if not body.unit:
         raise SettingsError(f"{where}: unit is empty.")
-    return SensorType(name, body.unit, body.minimum, body.maximum, body.interval_seconds, body.description)
+    behaviour = behaviour_of(body.behaviour, body.unit, where)
+    return SensorType(name, body.unit, body.minimum, body.maximum, body.interval_seconds, body.description, behaviour)
 
 
 def _null_policy(field_name: str, policy: str, source: str) -> NullPolicy:

@@ -1,4 +1,4 @@
-"""What to do about each reason for which a record is dead: one short sentence each."""
+"""What to do about each reason for which a record is dead, and about what is odd in many: one short sentence each."""
 
 from __future__ import annotations
 
@@ -27,4 +27,23 @@ ADVICE: Mapping[Code, str] = {
     Code.CONFLICT: "Find the sender that uses one message_id for different readings.",
     Code.OUTPUT_TOO_LARGE: "Send less in one record: with its headers it is too large for the topic.",
     Code.UNPROCESSABLE: "Keep the record and report it: the validator could not judge it.",
+}
+
+NAMES: Mapping[str, str] = {
+    "stuck": "stuck",
+    "unit_flip": "another unit",
+    "clock_skew": "wrong clock",
+    "drift": "drift",
+    "spike": "spikes",
+    "rate": "too fast",
+}
+"""The rules of sql/findings/, as people say them; the likelier cause first."""
+
+FINDING_ADVICE: Mapping[str, str] = {
+    "stuck": "Restart the sensor and see whether it measures; it shows the same value again and again.",
+    "unit_flip": "Ask what changed at the sensor: its values are of another unit than it names.",
+    "clock_skew": "Set the sensor's clock, or see whether it still asks for the time.",
+    "drift": "Calibrate the sensor, or look at what is near it.",
+    "spike": "Look at its wiring and supply; leave the flagged readings out of means.",
+    "rate": "See whether the sensor was moved or exchanged; nothing changes as fast by nature.",
 }

@@ -63,6 +63,12 @@ _ALL = (
     ),
     Check("lag", "lag_snapshots", "How long the oldest record that waits has waited, in any group.", judges.lag),
     Check(
+        "sensor_findings",
+        "sensor_findings",
+        "Whether sensors behave oddly (stuck, drifting, a wrong unit or clock ...) in the last full hour or this one.",
+        judges.sensor_findings,
+    ),
+    Check(
         "silent_sensors",
         "silent_sensors",
         "Whether sensors are silent that should have reported by now.",

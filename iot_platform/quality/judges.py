@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from iot_platform.clock import duration
+from iot_platform.quality.advice import FINDING_ADVICE, NAMES
 from iot_platform.quality.levels import Levels
 from iot_platform.quality.verdict import Verdict, moment, offending, per_cent
 
@@ -175,6 +176,29 @@ def lag(facts: Facts) -> Verdict:
     return offending(status, text, figures, late, ("consumer_group", "topic", "partition", "messages", "seconds"))
 
 
+def sensor_findings(facts: Facts) -> Verdict:
+    """How many sensors behave oddly; the worst of each rule is told."""
+    sensors = {(row["stream"], row["sensor_id"]) for row in facts.rows}
+    worst = max((row["excess"] for row in facts.rows), default=0.0)
+    figures = {"odd_sensors": len(sensors), "worst_excess": worst}
+    status = facts.levels.status(len(sensors))
+    if not sensors:
+        return Verdict(status, "No sensor behaves oddly.", figures)
+    by_rule = {row["rule"]: row for row in reversed(facts.rows)}
+    worst_first = sorted(by_rule.values(), key=lambda row: -row["excess"])[:3]
+    told = "; ".join(f"{row['sensor_id']} ({NAMES[row['rule']]}: {row['evidence']})" for row in worst_first)
+    rest = len(sensors) - len({(row["stream"], row["sensor_id"]) for row in worst_first})
+    more = f"; and {rest} more" if rest else ""
+    text = (
+        f"{count_of(len(sensors), 'sensor')} {'behaves' if len(sensors) == 1 else 'behave'} oddly, though the readings "
+        f"are valid: {told}{more}. {FINDING_ADVICE[worst_first[0]['rule']]} See sensor_findings and flagged_readings."
+    )
+    return offending(
+        status, text, figures, facts.rows,
+        ("stream", "sensor_id", "location", "rule", "readings", "value", "expected", "excess", "evidence"),
+    )  # fmt: skip
+
+
 def silent_sensors(facts: Facts) -> Verdict:
     """How many are silent."""
     count = len(facts.rows)
@@ -188,12 +212,13 @@ def silent_sensors(facts: Facts) -> Verdict:
         f"{count_of(count, 'sensor')} should have reported by now and {'has' if count == 1 else 'have'} not: "
         f"{named(facts.rows, 'sensor_id')} at "
         f"{named(facts.rows, 'location')}. {first['sensor_id']} has said nothing since {moment(first['since'])} and "
-        f"missed {first['missed']:,} reports (one every {duration(first['expected_seconds'])}). See silent_sensors; "
+        f"missed {first['missed']:,} reports (one every {duration(first['expected_seconds'])}, "
+        f"{first['expected_by']}). See silent_sensors; "
         "look at power and network there."
     )
     return offending(
         status, text, figures, facts.rows,
-        ("stream", "sensor_id", "sensor_type", "location", "since", "missed", "expected_seconds"),
+        ("stream", "sensor_id", "sensor_type", "location", "since", "missed", "expected_seconds", "expected_by"),
     )  # fmt: skip
 
 

@@ -17,13 +17,14 @@ from iot_platform.contract.catalogue import Catalogue, load_catalogue
 from iot_platform.contract.reading import FIELDS
 from iot_platform.errors import UsageError
 from iot_platform.quality.advice import ADVICE
+from iot_platform.quality.findings import thresholds
 from iot_platform.quality.hours import DAY, HOUR, Hours, floor_hour, runs, split
 from iot_platform.quality.tables import MARTS, Mart
 from iot_platform.quality.verdict import Cell, plain
 from iot_platform.settings import Settings
 from iot_platform.warehouse import marts as warehouse
 from iot_platform.warehouse import scripts
-from iot_platform.warehouse.marts import Change, Connection
+from iot_platform.warehouse.marts import Change, Connection, Dependent
 
 _HOURS_IN_ONE_BUILD = 24  # bounds the memory of a backfill over years
 _PREVIEW_ROWS = 10
@@ -100,14 +101,21 @@ def due_hours(connection: Connection, now: datetime) -> Hours | None:
     return Hours(min(due), max(due) + HOUR) if due else None
 
 
-def _built_from(mart: Mart) -> list[str]:
-    """The daily marts that are built from this one."""
-    return [other.name for other in MARTS.values() if other.daily and mart.name in other.sources]
+def _built_from(mart: Mart) -> list[Dependent]:
+    """The marts that follow when this one changes."""
+    return [
+        Dependent(other.name, other.reach_hours)
+        for other in MARTS.values()
+        if (other.daily or other.reach_hours is not None) and mart.name in other.sources
+    ]
 
 
 def _pieces(connection: Connection, mart: Mart, hours: Hours | None, now: datetime) -> list[Hours]:
     if mart.daily:
-        return [Hours(day, day + DAY) for day in warehouse.due_days(connection, mart.name)]
+        return [Hours(day, day + DAY) for day in warehouse.noted(connection, mart.name)]
+    if mart.reach_hours is not None:
+        # Alone, each hour sees only what was accepted before its end, however many are due.
+        return runs(warehouse.noted(connection, mart.name), 1) if hours is None else split(hours, 1)
     due = warehouse.note_due_hours(connection, mart.name, mart.sources, now)
     return runs(due, _HOURS_IN_ONE_BUILD) if hours is None else split(hours, _HOURS_IN_ONE_BUILD)
 
@@ -119,14 +127,17 @@ def _build_whole(connection: Connection, mart: Mart, select: str, named: Mapping
 def parameters(catalogues: Mapping[str, Catalogue], now: datetime) -> dict[str, Any]:
     """The parameters that the SELECTs may name, beside $from, $to and $after_load."""
     kinds = [
-        {"stream": stream, "sensor_type": kind.name, "interval_seconds": float(kind.interval_seconds)}
+        {"stream": stream, "sensor_type": kind.name, "interval_seconds": kind.interval_seconds}
         for stream, catalogue in catalogues.items()
         for kind in catalogue.types.values()
     ]
+    # Of no stream: it gives the column its type where the catalogues give no interval.
+    kinds.append({"stream": "", "sensor_type": "", "interval_seconds": 1.0})
     return {
         "now": now,
         "since": now - _SILENT_REACH,
         "kinds": kinds,
+        **thresholds(catalogues),
         "fields": list(FIELDS),
         "advice": [{"code": code.value, "text": text} for code, text in ADVICE.items()],
     }

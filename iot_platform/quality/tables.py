@@ -10,8 +10,9 @@ from dataclasses import dataclass
 class Mart:
     """A table made for reading. `sources` are the tables it is built from; `order` is how a preview shows it.
 
-    Hourly ones are built hour by hour; daily ones by the days whose hours changed in the hourly marts that they are
-    built from; the others as a whole. `stored` ones are not built: others add their rows.
+    Hourly ones are built hour by hour; one with `reach_hours` looks back so far from each of its hours, which are built
+    one at a time, when its source changed in them; daily ones by the days whose hours changed in the hourly marts that
+    they are built from; the others as a whole. `stored` ones are not built: others add their rows.
     """
 
     name: str
@@ -19,6 +20,7 @@ class Mart:
     sources: tuple[str, ...]
     order: str
     hourly: bool = False
+    reach_hours: int | None = None
     daily: bool = False
     stored: bool = False
 
@@ -72,6 +74,24 @@ _HOURLY = (
         ("readings",),
         "hour DESC, readings DESC, stream, field, json_type",
         hourly=True,
+    ),
+    Mart(
+        "sensor_values",
+        "What each sensor measured, by the hour: the spread of its valid values, how long it stayed at one value, and "
+        "how late it sends. Draw a sensor's median over time beside the others of its type.",
+        ("readings",),
+        "hour DESC, stream, sensor_id",
+        hourly=True,
+    ),
+    Mart(
+        "sensor_findings",
+        "Sensors that behave oddly though each of their readings is valid, by hour and rule: stuck, unit_flip, "
+        "clock_skew, drift, spike or rate, with the figures behind it. Nothing is refused for it. Visit those with the "
+        "largest excess first; flagged_readings has their readings; thresholds are the catalogue's.",
+        ("sensor_values",),
+        "hour DESC, excess DESC, stream, sensor_id, rule",
+        hourly=True,
+        reach_hours=7 * 24,
     ),
 )
 

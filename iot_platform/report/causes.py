@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from iot_platform.quality.advice import NAMES
 from iot_platform.quality.verdict import per_cent
 from iot_platform.report.figures import Sensor
 
@@ -14,10 +15,10 @@ _LONGEST_EXAMPLE_CHARACTERS = 120
 Rows = Sequence[Mapping[str, Any]]
 
 
-def cause_of(sensor: Sensor, reasons: Rows, nulls: Rows) -> str:
-    """The causes in the order in which they cost score: dead records by reason, fields left out, repeats.
+def cause_of(sensor: Sensor, reasons: Rows, nulls: Rows, odd: Rows = ()) -> str:
+    """The causes in the order in which they cost score: dead by reason, nulls, repeats; last what is odd.
 
-    `reasons` have code, records and example; `nulls` have field and rate, both the worst first.
+    `reasons` have code, records and example, `nulls` field and rate, `odd` rule and evidence, each the worst first.
     """
     costs = [
         (sensor.share_dead, _dead(sensor, reasons)),
@@ -25,7 +26,7 @@ def cause_of(sensor: Sensor, reasons: Rows, nulls: Rows) -> str:
         (sensor.share_duplicate / 2, f"{per_cent(sensor.share_duplicate)} of its messages come again"),
     ]
     said = [text for cost, text in sorted(costs, key=lambda cost: -cost[0]) if cost >= _LEAST_SHARE / 2 and text]
-    return "; ".join(said)
+    return "; ".join([*said, *(f"{NAMES[row['rule']]}: {row['evidence']}" for row in odd)])
 
 
 def _dead(sensor: Sensor, reasons: Rows) -> str:

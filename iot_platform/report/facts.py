@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from iot_platform.quality.advice import FINDING_ADVICE, NAMES
+
 Since = date | datetime | None
 """When it began: a moment within the period, a day before it, or None where it cannot be said."""
 
@@ -185,6 +187,31 @@ class Silent:
     silent_seconds: float
     expected_seconds: float
     missed: int
+    expected_by: str  # given or learnt
+    gaps: int
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A rule over many readings that named a sensor; `excess` and `evidence` are of the worst of its `hours`."""
+
+    stream: str
+    sensor_id: str
+    sensor_type: str
+    location: str | None
+    rule: str
+    hours: int
+    since: datetime
+    excess: float
+    evidence: str
+
+    @property
+    def name(self) -> str:
+        return NAMES[self.rule]
+
+    @property
+    def what_to_do(self) -> str:
+        return FINDING_ADVICE[self.rule]
 
 
 @dataclass(frozen=True)

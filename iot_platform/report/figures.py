@@ -17,6 +17,7 @@ from iot_platform.report.facts import (
     Mover,
     NullRate,
     NullSensor,
+    Odd,
     Offsets,
     Pause,
     Place,
@@ -43,6 +44,7 @@ __all__ = [
     "Mover",
     "NullRate",
     "NullSensor",
+    "Odd",
     "Offsets",
     "Pause",
     "Place",
@@ -79,6 +81,8 @@ class Figures:
     null_since: Since
     silent: tuple[Silent, ...]
     silent_total: int
+    odd: tuple[Odd, ...]
+    odd_total: int  # sensors
     duplicates: tuple[Duplicates, ...]
     duplicate_sensors: tuple[DuplicateSensor, ...]
     lag: tuple[Lag, ...]

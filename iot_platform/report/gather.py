@@ -67,7 +67,7 @@ def gather(
     reasons, sensors = _reasons(asked, period, totals), _sensors(asked, period)
     silent = _silent(connection, settings, period, streams)
     places = asked.rows("places", rows=SHOWN_ROWS)
-    low = asked.rows("sensors", rows=1)
+    low, odd = asked.rows("sensors", rows=1), asked.rows("odd", rows=1)
     return of.Figures(
         period=period,
         streams=tuple(streams),
@@ -88,6 +88,8 @@ def gather(
         null_since=day_run({row["day"] for row in asked.rows("null_days")}, period),
         silent=silent[:SHOWN_ROWS],
         silent_total=len(silent),
+        odd=asked.facts(of.Odd, "odd", rows=SHOWN_ROWS),
+        odd_total=odd[0]["total"] if odd else 0,
         duplicates=asked.facts(of.Duplicates, "duplicates"),
         duplicate_sensors=asked.facts(of.DuplicateSensor, "duplicate_sensors"),
         lag=asked.facts(of.Lag, "lag"),
@@ -154,6 +156,7 @@ def _sensors(asked: Questions, period: Period) -> tuple[of.Sensor, ...]:
     days = _by_sensor(asked.rows("sensor_days", sensors=wanted))
     reasons = _by_sensor(asked.rows("sensor_reasons", sensors=wanted))
     nulls = _by_sensor(asked.rows("null_sensors", many=1_000_000))
+    odd = _by_sensor(asked.rows("odd", rows=1_000_000))
     told = []
     for one in found:
         key = (one.stream, one.sensor_id)
@@ -162,7 +165,7 @@ def _sensors(asked: Questions, period: Period) -> tuple[of.Sensor, ...]:
         told.append(
             replace(
                 one,
-                cause=cause_of(one, reasons.get(key, []), nulls.get(key, [])),
+                cause=cause_of(one, reasons.get(key, []), nulls.get(key, []), odd.get(key, [])),
                 since=begun({row["day"] for row in days.get(key, [])}, low, period),
                 hours=points(scores, period),
             )

@@ -37,6 +37,7 @@ SECTIONS = (
     Section("redrives", "Dead letters worked on"),
     Section("nulls", "Fields left out"),
     Section("silent", "Silent sensors"),
+    Section("odd", "Sensors that behave oddly"),
     Section("duplicates", "Duplicates"),
     Section("flow", "Lag and pauses"),
     Section("alerts", "Alerts"),

@@ -129,6 +129,21 @@ def _silent(figures: Figures, levels: Mapping[str, Levels]) -> Iterator[Finding]
     )  # fmt: skip
 
 
+def _odd(figures: Figures, levels: Mapping[str, Levels]) -> Iterator[Finding]:
+    status = levels["sensor_findings"].status(figures.odd_total)
+    if status == "pass":
+        return
+    first, names = figures.odd[0], list(dict.fromkeys(one.sensor_id for one in figures.odd))
+    told = list(dict.fromkeys(f"{one.sensor_id} ({one.name})" for one in figures.odd))
+    brief = f"{_count(figures.odd_total, 'sensor')} {'behaves' if figures.odd_total == 1 else 'behave'} oddly"
+    places = sorted({one.location or "(unknown)" for one in figures.odd})
+    yield Finding(
+        _LIGHTS[status], f"{brief}, though the readings are valid: {_listed(told, max(len(told), figures.odd_total))}.",
+        since_text(min(one.since for one in figures.odd), figures.period), _listed(places, len(places)),
+        first.what_to_do, "odd", brief, tuple(names),
+    )  # fmt: skip
+
+
 def _nulls(figures: Figures, levels: Mapping[str, Levels]) -> Iterator[Finding]:
     if not figures.null_sensors:
         return
@@ -201,7 +216,7 @@ def _drift(figures: Figures, _levels: Mapping[str, Levels]) -> Iterator[Finding]
         )  # fmt: skip
 
 
-_RULES: tuple[Rule, ...] = (_unaccounted, _nothing_came, _dead, _silent, _nulls, _pauses, _lag, _fell, _drift)
+_RULES: tuple[Rule, ...] = (_unaccounted, _nothing_came, _dead, _silent, _odd, _nulls, _pauses, _lag, _fell, _drift)
 
 
 def _sentence(figures: Figures, light: Light, findings: list[Finding]) -> str:

@@ -17,6 +17,9 @@ SMALL_TABLES = (
 )  # fmt: skip
 """Tables that a catalogue holds as a whole: they grow with partitions, sensors and hours, not with readings."""
 
+VIEWS = ("flagged_readings",)
+"""Views over tables of the catalogue, as the warehouse has them."""
+
 
 def newest_load(connection: duckdb.DuckDBPyConnection) -> int:
     """The load_id of the newest row; 0 when there is none."""
@@ -92,10 +95,25 @@ def write_catalogue(connection: duckdb.DuckDBPyConnection, target: Path, files: 
                 connection.execute(f"CREATE TABLE catalogue.{table} AS FROM {table} LIMIT 0")
         for table in SMALL_TABLES:
             connection.execute(f"CREATE TABLE catalogue.{table} AS FROM {table}")
+        for view in VIEWS:
+            _copy_view(connection, view)
         # Else all of it stays in a log beside the file, which the rename leaves behind.
         connection.execute("CHECKPOINT catalogue")
     finally:
         connection.execute("DETACH catalogue")
+
+
+def _copy_view(connection: duckdb.DuckDBPyConnection, view: str) -> None:
+    """A view names its tables without a database: they are those of the database it is made in."""
+    (home, sql) = connection.execute(
+        "SELECT database_name, sql FROM duckdb_views() WHERE view_name = ? AND database_name = current_database()",
+        [view],
+    ).fetchone() or ("", "")
+    connection.execute("USE catalogue")
+    try:
+        connection.execute(sql)
+    finally:
+        connection.execute(f'USE "{home}"')
 
 
 def named_in_catalogue(catalogue: Path, paths: Iterable[str]) -> set[str]:

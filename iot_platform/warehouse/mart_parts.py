@@ -9,6 +9,7 @@ import duckdb
 
 PARTED = (
     "stream_flow", "dlq_summary", "sensor_quality", "null_rates", "duplicate_rates", "extra_fields", "quality_trends",
+    "sensor_values", "sensor_findings",
 )  # fmt: skip
 """The hourly and daily marts: they grow with sensors and time."""
 

@@ -2,7 +2,7 @@
 
 An hour is noted as due (`mart_due`) in the transaction that moves the mart's mark (`mart_state`) past the loads that
 touched it, and crossed out in the one that builds it: a crash or a build of a part forgets no hour. In the same way a
-build that changes an hour notes its day as due for the daily marts made from it.
+build that changes an hour notes what is due in the marts made from it: its day, or the hours that look back on it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ NEVER_BUILT = -1
 _HOUR_OF = {"readings": "accepted_at", "dead_letters": "accepted_at", "ledger": "first_at"}
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _SQL_COMMENT = re.compile(r"--[^\n]*")
+
+
+@dataclass(frozen=True)
+class Dependent:
+    """A mart made from an hourly one: built by days, or by hours of which each looks back `reach_hours` hours."""
+
+    mart: str
+    reach_hours: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +87,11 @@ def touched_hours(connection: Connection, mart: str, sources: Sequence[str]) -> 
     loaded = [
         f"SELECT time_bucket(INTERVAL 1 HOUR, {_HOUR_OF[table]}) AS hour FROM {table} WHERE load_id > $after"  # noqa: S608
         for table in sources
+        if table in _HOUR_OF
     ]
-    rows = connection.execute(
-        f"SELECT DISTINCT hour FROM ({' UNION ALL '.join([*loaded, _DUE])}) ORDER BY hour",  # noqa: S608
-        {"after": built_load(connection, mart), "mart": mart},
-    ).fetchall()
+    sql = f"SELECT DISTINCT hour FROM ({' UNION ALL '.join([*loaded, _DUE])}) ORDER BY hour"  # noqa: S608
+    named = taken_by(sql, {"after": built_load(connection, mart), "mart": mart})
+    rows = connection.execute(sql, named).fetchall()
     return [hour.astimezone(UTC) for (hour,) in rows]
 
 
@@ -93,6 +101,18 @@ INSERT INTO mart_due
 SELECT $mart, unnest(generate_series(date_trunc('day', $from::TIMESTAMPTZ), $to - INTERVAL 1 HOUR, INTERVAL 1 DAY))
 EXCEPT SELECT mart, hour FROM mart_due
 """
+
+
+def _note_hours(table: str) -> str:
+    """Hours of which there are rows, before the build or after it, up to the last that looks back on a changed one."""
+    return f"""
+        INSERT INTO mart_due
+        SELECT $mart, hour FROM (
+            SELECT DISTINCT hour FROM {table} WHERE hour >= $from AND hour < $to + to_hours($reach)
+            UNION SELECT unnest(generate_series($from::TIMESTAMPTZ, $to - INTERVAL 1 HOUR, INTERVAL 1 HOUR))
+        )
+        EXCEPT SELECT mart, hour FROM mart_due
+        """  # noqa: S608 - our own names
 
 
 def note_due_hours(connection: Connection, mart: str, sources: Sequence[str], now: datetime) -> list[datetime]:
@@ -106,8 +126,8 @@ def note_due_hours(connection: Connection, mart: str, sources: Sequence[str], no
     return due
 
 
-def due_days(connection: Connection, mart: str) -> list[datetime]:
-    """Days (their first moment, UTC) of a daily mart that builds of hourly ones have noted."""
+def noted(connection: Connection, mart: str) -> list[datetime]:
+    """Days (their first moment, UTC) or hours that builds of hourly marts have noted for a mart made from them."""
     rows = connection.execute("SELECT DISTINCT hour FROM mart_due WHERE mart = ? ORDER BY hour", [mart]).fetchall()
     return [day.astimezone(UTC) for (day,) in rows]
 
@@ -118,11 +138,11 @@ def build_hours(
     select: str,
     named: Mapping[str, Any],
     hours: tuple[datetime, datetime],
-    daily: Sequence[str] = (),
+    dependents: Sequence[Dependent] = (),
 ) -> Change:
     """Put the rows of `select` for hours from `hours[0]` to before `hours[1]` in place of those there are.
 
-    Where that changes anything, their days are due in the marts `daily`.
+    Where that changes anything, their days or hours are due in the `dependents`.
     """
     bounds = {"from": hours[0], "to": hours[1]}
     column = time_column(table)
@@ -131,12 +151,19 @@ def build_hours(
         change = _replace(connection, table, select, {**named, **bounds}, place)
         if change.changed:
             renew_parts(connection, table, *hours)
-            for mart in daily:
-                connection.execute(_NOTE_DAYS, {"mart": mart, **bounds})
+            for one in dependents:
+                _note(connection, table, one, bounds)
         connection.execute(
             "DELETE FROM mart_due WHERE mart = $mart AND hour >= $from AND hour < $to", {"mart": table, **bounds}
         )
     return change
+
+
+def _note(connection: Connection, table: str, one: Dependent, bounds: Mapping[str, datetime]) -> None:
+    if one.reach_hours is None:
+        connection.execute(_NOTE_DAYS, {"mart": one.mart, **bounds})
+    else:
+        connection.execute(_note_hours(table), {"mart": one.mart, "reach": one.reach_hours, **bounds})
 
 
 def build_whole(
@@ -189,6 +216,8 @@ def _count(connection: Connection, select: str, named: Mapping[str, Any]) -> int
 def _newest_load(connection: Connection, sources: Sequence[str], after: int) -> int:
     newest = after
     for table in sources:
+        if table not in _HOUR_OF:
+            continue
         sql = f"SELECT coalesce(max(load_id), $after) FROM {table} WHERE load_id > $after"  # noqa: S608 - our own names
         (load,) = connection.execute(sql, {"after": after}).fetchone() or (after,)
         newest = max(newest, int(load))

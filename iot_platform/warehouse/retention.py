@@ -18,6 +18,8 @@ _MARTS = {
     "duplicate_rates": "hour",
     "extra_fields": "hour",
     "quality_trends": "day",
+    "sensor_values": "hour",
+    "sensor_findings": "hour",
     "dlq_samples": "loaded_at",
     "lag_snapshots": "taken_at",
     "process_samples": "taken_at",

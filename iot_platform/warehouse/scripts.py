@@ -17,8 +17,16 @@ def examples() -> dict[str, str]:
 
 
 def marts() -> dict[str, str]:
-    """Name of the table -> the SELECT that it is built from."""
-    return _by_name("marts")
+    """Name of the table -> the SELECT that it is built from; a name in braces stands for that rule of sql/findings/."""
+    selects = _by_name("marts")
+    for rule, select in findings().items():
+        selects["sensor_findings"] = selects["sensor_findings"].replace(f"{{{rule}}}", f"\n{select}")
+    return selects
+
+
+def findings() -> dict[str, str]:
+    """Name of the rule -> SELECT of what it finds in the readings of many; part of the mart sensor_findings."""
+    return _by_name("findings")
 
 
 def figures() -> dict[str, str]:

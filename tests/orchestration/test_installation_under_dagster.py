@@ -121,7 +121,7 @@ def test_red_checks_name_the_planted_troublemakers(installation: Installation, u
     eventually(lambda: "dead_letter_share" in red(), 60, "a red check of the fleet's dead letters")
     found = red()
     assert "troublemakers" in found["dead_letter_share"]["description"]
-    assert found.keys() <= {"dead_letter_share", "null_rates", "silent_sensors", "lag"}
+    assert found.keys() <= {"dead_letter_share", "null_rates", "silent_sensors", "sensor_findings", "lag"}
 
 
 def test_status_tells_the_uis_address_and_what_runs(installation: Installation) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from iot_platform.contract.catalogue import Catalogue
+from iot_platform.quality.marts import build
+from iot_platform.quality.tables import MARTS
 from iot_platform.warehouse.marts import Connection
 from tests.quality.fleet_loads import Record
-from tests.quality.rows import NOON, dead, load, made, reading, table, warehouse
+from tests.quality.rows import CATALOGUES, NOON, dead, load, reading, table, warehouse
 
 SECOND = timedelta(seconds=1)
 
@@ -31,10 +35,9 @@ def reports(
     ]
 
 
-def silent(connection: Connection, now: datetime = NOON) -> list[str]:
-    made(connection, "stream_flow", now=now)
-    made(connection, "sensor_quality", now=now)
-    made(connection, "silent_sensors", now=now)
+def silent(connection: Connection, now: datetime = NOON, catalogues: Mapping[str, Catalogue] = CATALOGUES) -> list[str]:
+    for mart in ("stream_flow", "sensor_quality", "silent_sensors"):
+        build(connection, MARTS[mart], now=now, catalogues=catalogues)
     return [row["sensor_id"] for row in table(connection, "silent_sensors")]
 
 
@@ -157,3 +160,52 @@ def test_a_sensor_of_a_type_that_no_catalogue_knows_is_not_judged(connection: Co
     letters = [dead(NOON - timedelta(hours=1), "odd", value=b'{"sensor_type": "made_up"}')]
     load(connection, [*reports("a"), *others()], letters)
     assert silent(connection) == []
+
+
+def given(seconds: float | None) -> dict[str, Catalogue]:
+    """The built-in catalogue with another interval for light."""
+    catalogue = CATALOGUES["iot_data"]
+    light = replace(catalogue.types["light"], interval_seconds=seconds)
+    return {"iot_data": replace(catalogue, types={**catalogue.types, "light": light})}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "every", "count", "named"),
+    [
+        (None, 60, 250, ["a"]),
+        (None, 60, 150, []),  # two and a half hours: not known yet
+        (None, 600, 40, ["a"]),
+        (None, 7_200, 7, ["a"]),
+        (None, 7_200, 4, []),
+        (3_600.0, 60, 250, ["a"]),  # plainly wrong
+        (3_600.0, 60, 150, []),
+        (300.0, 60, 250, []),  # not so wrong: three intervals of it have not passed
+    ],
+)
+def test_an_interval_is_learnt_where_none_is_given_or_one_that_is_plainly_too_long(
+    connection: Connection, seconds: float | None, every: float, count: int, named: list[str]
+) -> None:
+    end = NOON - timedelta(seconds=3 * every)
+    load(connection, [*reports("a", end, every=every, count=count), *others(every=every, count=count)])
+    assert silent(connection, catalogues=given(seconds)) == named
+    for row in table(connection, "silent_sensors"):
+        assert (row["expected_by"], row["expected_seconds"]) == ("learnt", every)
+    load(connection, [reading(NOON, "a", sensor_type="light", unit="lx")])
+    assert silent(connection, catalogues=given(seconds)) == []
+
+
+def test_one_that_sends_in_bursts_is_silent_only_when_a_burst_is_missing(connection: Connection) -> None:
+    bursts = [
+        record for hour in range(2, 12) for record in reports("a", NOON - timedelta(hours=hour), every=1, count=20)
+    ]
+    load(connection, [*bursts, *others(every=60, count=700)])
+    assert silent(connection, NOON - timedelta(hours=1, minutes=10), given(None)) == []
+    assert silent(connection, catalogues=given(None)) == ["a"]
+
+
+def test_an_interval_that_is_given_says_so(connection: Connection) -> None:
+    load(connection, [*reports("a", NOON - 61 * SECOND, every=5), *others(every=5)])
+    assert silent(connection) == ["a"]
+    assert [(row["expected_by"], row["expected_seconds"]) for row in table(connection, "silent_sensors")] == [
+        ("given", 5)
+    ]

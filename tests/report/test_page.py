@@ -12,11 +12,12 @@ import pytest
 
 from iot_platform.quality.levels import load_levels
 from iot_platform.report import page as pages
-from iot_platform.report.figures import Figures
+from iot_platform.report.figures import Figures, Odd
 from iot_platform.report.make import Report
 from iot_platform.report.verdict import judge
-from tests.report.morning import HOSTILE_PLACE
+from tests.report.morning import HOSTILE_PLACE, TODAY
 
+ODD = Odd("iot_data", "oven", "temperature", "hall-1", "stuck", 3, TODAY, 2.5, "600 readings in a row are 20.25")
 _VOID = {"meta", "link", "br", "line", "circle", "rect", "polyline", "img"}
 
 
@@ -160,6 +161,8 @@ def many(figures: Figures, count: int) -> dict[str, Any]:
         "sensors_total": count,
         "silent": figures.silent * 20,
         "silent_total": count,
+        "odd": tuple(replace(ODD, sensor_id=f"o{number}", location=HOSTILE_PLACE * 6) for number in range(20)),
+        "odd_total": count,
         "reasons": tuple(replace(figures.reasons[0], sample=sample, hours=(9,) * 168) for _ in range(40)),
         "null_rates": tuple(
             replace(figures.null_rates[0], location=f"{place}", field=f"field-{n}", nulls=1, total=count)
@@ -174,3 +177,14 @@ def test_a_fleet_of_ten_thousand_in_trouble_fits_into_a_page_and_is_counted(figu
     assert len(text.encode()) < 1_000_000
     assert 'And <data value="9980">9,980</data> more sensors score below 90.' in text
     assert 'And <data value="9980">9,980</data> more silent sensors.' in text
+    assert 'And <data value="9980">9,980</data> more sensors.' in text
+
+
+def test_an_odd_sensor_is_shown_with_why_since_when_and_what_to_do(figures: Figures) -> None:
+    assert figures.odd == (), "the morning has none"
+    odd = replace(figures, odd=(ODD,), odd_total=1)
+    shown = Parsed(pages.html(odd, judge(odd, load_levels(None)), "inst-1"))
+    assert shown.figures["odd"] == [ODD.hours, ODD.excess]
+    text = pages.summary(odd, judge(odd, load_levels(None)))
+    assert "1 sensor behaves oddly, though the readings are valid: oven (stuck)" in text
+    assert ODD.what_to_do in text

@@ -10,7 +10,7 @@ import pytest
 
 from iot_platform.quality.levels import load_levels
 from iot_platform.report.causes import cause_of
-from iot_platform.report.figures import Audit, Drift, Figures, Lag, NullSensor, Pause, Silent, Totals
+from iot_platform.report.figures import Audit, Drift, Figures, Lag, NullSensor, Odd, Pause, Silent, Totals
 from iot_platform.report.make import Report, message_of
 from iot_platform.report.period import Period
 from iot_platform.report.since import begun, day_run, points
@@ -31,7 +31,7 @@ def a_day(**changes: Any) -> Figures:
     good = Figures(**{
         **_MADE, "period": period(), "streams": ("s",), "first_day": date(2026, 6, 1), "totals": whole,
         "totals_before": whole, "totals_earlier": {}, "places_total": 0, "sensors_total": 0, "silent_total": 0,
-        "null_since": None,
+        "odd_total": 0, "null_since": None,
     })  # fmt: skip
     return replace(good, **changes)
 
@@ -49,8 +49,13 @@ def audit(unaccounted: int, findings: int = 0) -> dict[str, Any]:
 
 
 def silent(count: int) -> dict[str, Any]:
-    one = Silent("s", "a", "light", None, TODAY, 90.0, 5.0, 18)
+    one = Silent("s", "a", "light", None, TODAY, 90.0, 5.0, 18, "given", 500)
     return {"silent": (one,) * min(count, 20), "silent_total": count}
+
+
+def odd(count: int) -> dict[str, Any]:
+    rows = tuple(Odd("s", f"o{n}", "light", "hall", "stuck", 3, TODAY, 2.5, "9 in a row are 4") for n in range(count))
+    return {"odd": rows[:20], "odd_total": count}
 
 
 def lag(seconds: float, at_end: float) -> dict[str, Any]:
@@ -70,6 +75,8 @@ def lag(seconds: float, at_end: float) -> dict[str, Any]:
         (audit(0, 1), "act", "0 records of s cannot be accounted for"),
         (silent(1), "look", "1 sensor is silent"),
         (silent(10), "act", "10 sensors are silent"),
+        (odd(1), "look", "1 sensor behaves oddly"),
+        (odd(30), "act", "30 sensors behave oddly"),
         ({"totals": {}}, "act", "no record of s came"),
         ({"totals": {}, "totals_before": {}}, "good", "There is no data in this period."),
         (lag(100, 0), "good", ""),
@@ -105,7 +112,7 @@ def test_the_worst_comes_first_and_the_sentence_names_three_and_counts_the_rest(
 
 @pytest.mark.parametrize(("name", "noted"), [("trouble-silent-01", True), ("kitchen", False)])
 def test_the_simulated_fleets_own_troublemakers_are_told_as_such(name: str, noted: bool) -> None:
-    one = Silent("s", name, "light", "hall", TODAY, 90.0, 5.0, 18)
+    one = Silent("s", name, "light", "hall", TODAY, 90.0, 5.0, 18, "given", 500)
     assert ("troublemakers" in verdict(silent=(one,), silent_total=1).note) is noted
 
 
@@ -167,3 +174,8 @@ def test_a_cause_is_told_by_what_costs_most(made: Report) -> None:
         "leaves out unit, location in 80 %; battery_level in 20 %; 10 % of its messages come again; "
         f"1 % of its records are dead: a 2, b 2, c 2 and 1 more, such as: {'e' * 119}…"
     )
+
+
+def test_what_is_odd_about_a_low_sensor_is_the_last_of_its_causes(figures: Figures) -> None:
+    odd = [{"rule": "clock_skew", "evidence": "its clock is 90 s behind"}]
+    assert cause_of(figures.sensors[0], [], [], odd).endswith("wrong clock: its clock is 90 s behind")

@@ -13,6 +13,8 @@ from iot_platform.stream.sources.troubles import TROUBLES, Trouble
 SENSORS_PER_SET_OF_TROUBLES = 50
 _FEWEST_SENSORS_WITH_TROUBLES = 25
 _MICROS = 1_000_000
+_USUAL_INTERVAL_SECONDS = 5.0
+"""Of a type whose interval the catalogue leaves to be learnt."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,14 @@ def muster(catalogue: Catalogue, sensors: int, rate: float, seed: int) -> list[M
     kinds = sorted(catalogue.types.values(), key=lambda kind: kind.name)
     roles = list(_roles(sensors))
     chosen = [kinds[number % len(kinds)] for number in range(sensors)]
-    natural_rate = sum(1 / kind.interval_seconds for kind in chosen)
+    natural_rate = sum(1 / _interval_seconds(kind) for kind in chosen)
     width = max(2, len(str(sensors)))
     counts: dict[str, int] = {}
     members = []
     for kind, (label, trouble) in zip(chosen, roles, strict=True):
         name = label or kind.name
         counts[name] = counts.get(name, 0) + 1
-        interval_us = max(1, round(kind.interval_seconds * natural_rate / rate * _MICROS))
+        interval_us = max(1, round(_interval_seconds(kind) * natural_rate / rate * _MICROS))
         members.append(
             Member(
                 sensor_id=f"{name}-{counts[name]:0{width}d}",
@@ -63,6 +65,10 @@ def muster(catalogue: Catalogue, sensors: int, rate: float, seed: int) -> list[M
             )
         )
     return members
+
+
+def _interval_seconds(kind: SensorType) -> float:
+    return kind.interval_seconds or _USUAL_INTERVAL_SECONDS
 
 
 def _roles(sensors: int) -> Iterator[tuple[str, Trouble | None]]:
