@@ -32,6 +32,8 @@ ramps AS (
     WHERE direction <> 0
     GROUP BY ALL
     HAVING count(*) >= 6 AND bool_or(in_hour)
+       -- Steadily: one step that is half of the way is a jump.
+       AND max(abs(middle - start)) < abs(arg_max(middle, block) - arg_min(start, block)) / 2
 ),
 steep AS (
     SELECT ramps.*, drift

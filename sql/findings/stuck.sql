@@ -50,9 +50,12 @@ suspects AS (
       AND greatest(length, coalesce(longer.readings, 0) + length_in_hour) >= stuck_readings
       AND epoch(to_at) - epoch(least(longest.from_at, longer.from_at)) >= stuck_seconds
 ),
--- Hours of all sensors of these types; of a suspect those before its run.
+-- Hours of all sensors of these types; of a suspect those before its run, and of the hour in which it began what is not
+-- of the run.
 hours AS (
-    SELECT all_hours.*
+    SELECT all_hours.stream, all_hours.sensor_id, all_hours.sensor_type, all_hours.hour, minimum, maximum, low, high,
+           if(all_hours.hour = mine.other_hour, all_hours.readings - longest_run, all_hours.readings) AS readings,
+           if(all_hours.hour = mine.other_hour, 1, longest_run) AS longest_run
     FROM (FROM past UNION ALL FROM present) AS all_hours
     SEMI JOIN suspects ON suspects.stream = all_hours.stream AND suspects.sensor_type = all_hours.sensor_type
     LEFT JOIN suspects AS mine ON mine.stream = all_hours.stream AND mine.sensor_id = all_hours.sensor_id

@@ -105,10 +105,11 @@ def test_a_sensor_that_is_stuck_for_days_stays_named_with_when_it_began(connecti
     values = noisy(1, count=31 * 36)
     values[40:] = 21.0
     add(connection, {"s": temperature(values, start, every=100.0)})
-    assert findings(connection, NOON + HOUR) == {"s": {"stuck"}}
-    newest = table(connection, "sensor_findings")[-1]
-    assert (newest["hour"], newest["readings"]) == (NOON, 31 * 36 - 40)
-    assert newest["from_at"] == start + timedelta(seconds=3_999.5)
+    made(connection, "sensor_values", now=NOON + HOUR)
+    made(connection, "sensor_findings", Hours(NOON, NOON + HOUR), NOON + HOUR)
+    (newest,) = table(connection, "sensor_findings")
+    assert (newest["rule"], newest["readings"]) == ("stuck", 29 * 36), "whole hours, where the run is longer than a day"
+    assert newest["from_at"] == NOON - 28 * HOUR - timedelta(seconds=0.5)
 
 
 @pytest.mark.parametrize(
