@@ -263,7 +263,7 @@ def test_silent_sensors_are_named_with_what_they_missed(connection: Connection, 
     made_all(connection, NOON + HOUR)
     found = verdict(connection, chosen, "silent_sensors")
     assert (found.status, found.figures["silent_sensors"]) == ("warn", 1)
-    assert "gone has said nothing since 2026-07-01 12:00:45Z and missed 90 reports (one every 5 s)" in found.text
+    assert "gone has said nothing since 2026-07-01 12:00:45Z and missed 90 reports (one every 5 s, given)" in found.text
 
 
 def test_the_levels_of_the_users_file_are_taken(connection: Connection, chosen: Settings, tmp_path: Path) -> None:
