@@ -80,7 +80,8 @@ def test_the_copy_has_each_mart_as_the_warehouse_has_it(
     assert copied(chosen, "sensor_quality")
 
 
-@pytest.mark.parametrize("mart", PARTED)
+# Sound readings have no finding, so that mart would have no row here.
+@pytest.mark.parametrize("mart", [mart for mart in PARTED if mart != "sensor_findings"])
 def test_only_weeks_that_changed_are_written_again(
     chosen: Settings, clock: ManualClock, publisher: Publisher, mart: str
 ) -> None:
