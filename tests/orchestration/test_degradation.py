@@ -96,7 +96,7 @@ def test_while_the_warehouse_is_held_streams_go_on_loads_wait_and_the_holder_is_
 
 def test_while_dagsters_database_cannot_be_opened_streams_go_on_and_the_ui_says_so(installation: Installation) -> None:
     old, ui = worker(installation), Ui(installation.settings)
-    with out_of_reach(installation.settings.dagster_home / "storage" / "history" / "runs.db"):
+    with out_of_reach(installation.settings.dagster_home / "history" / "runs.db"):
         assert_streams_go_on(installation, old, more=2_000)  # 20 s: each stream asks for its run every 10 s
         with pytest.raises((AssertionError, urllib.error.URLError)):
             ui.runs(VALIDATOR.name)
