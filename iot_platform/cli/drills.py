@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -37,9 +39,10 @@ def broker_crash(
     from iot_platform.drills import broker_crash as crash  # noqa: PLC0415 - DuckDB takes half a second
 
     cache_dir = prepared_settings().cache_dir
-    logging.getLogger("iot_platform").setLevel(logging.ERROR)  # that a killed broker does not answer, the drill tells
     made = Drill(crash.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
-    _show(crash.run(made, crash.CrashPlan(rate, seconds, keep), cache_dir), as_json)
+    with _errors_alone():  # that a killed broker does not answer, the drill tells
+        outcome = crash.run(made, crash.CrashPlan(rate, seconds, keep), cache_dir)
+    _show(outcome, as_json)
 
 
 @drill.command("nulls")
@@ -52,6 +55,18 @@ def nulls(
     cache_dir = prepared_settings().cache_dir
     made = Drill(drill_of_nulls.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
     _show(drill_of_nulls.run(made, drill_of_nulls.NullsPlan(rate, seconds, keep), cache_dir), as_json)
+
+
+@contextmanager
+def _errors_alone() -> Iterator[None]:
+    """Our log without warnings."""
+    ours = logging.getLogger("iot_platform")
+    before = ours.level
+    ours.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        ours.setLevel(before)
 
 
 def _show(outcome: Outcome, as_json: bool) -> None:
