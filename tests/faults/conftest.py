@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from iot_platform.broker.node import LocalBroker
-from iot_platform.settings import KafkaSettings, Settings, StreamSettings, load_settings
+from iot_platform.settings import FleetSettings, KafkaSettings, Settings, StreamSettings, load_settings
 from tests.faults import report
 from tests.faults.cases import EXPECTED, MEANINGS
 from tests.faults.invariants import Verdict, judged
@@ -133,5 +134,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("faults")
     terminalreporter.write_line(report.as_text(table))
     if config.getoption("--write", default=False):
-        told = f"Measured on {datetime.now(UTC).date()} with `make faults ARGS=--write`."
+        told = (
+            f"Measured on {datetime.now(UTC).date()} with `make faults ARGS=--write` on {os.cpu_count()} cores; the "
+            f"fleet's seed was {FleetSettings().seed}."
+        )
         _PAGE.write_text(report.written(_PAGE.read_text(), table, MEANINGS, told))
