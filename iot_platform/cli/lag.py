@@ -15,8 +15,8 @@ from iot_platform.errors import UsageError
 from iot_platform.pipeline.lag import LagReport, watch_lag
 from iot_platform.settings import Settings
 from iot_platform.supervision.paused import pause_document
-from iot_platform.watch.lag.judging import GroupLag
 from iot_platform.watch.lag.rows import group_document
+from iot_platform.watch.lag.verdict import GroupLag
 
 _COLUMNS = ["topic", "partition", "messages", "seconds", "in/s", "out/s", "status"]
 

@@ -22,7 +22,7 @@ from iot_platform.pipeline.lag import LagReport
 from iot_platform.settings import Settings, load_settings
 from iot_platform.supervision.slots import Role
 from iot_platform.watch.alerts.signals import Signal
-from iot_platform.watch.lag.judging import GroupLag
+from iot_platform.watch.lag.verdict import GroupLag
 
 
 def watch_sensor(settings: Settings) -> dg.SensorDefinition:

@@ -16,7 +16,8 @@ from iot_platform.stream.groups import ClusterLook, GroupLook, group_states, loo
 from iot_platform.stream.offsets import GroupFigures
 from iot_platform.stream.pauses import read_standing
 from iot_platform.watch.lag.cases import Limits
-from iot_platform.watch.lag.judging import Circumstances, GroupLag, judge_group
+from iot_platform.watch.lag.judging import Circumstances, judge_group
+from iot_platform.watch.lag.verdict import GroupLag
 
 
 @dataclass(frozen=True)

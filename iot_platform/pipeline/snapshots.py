@@ -11,7 +11,7 @@ from iot_platform.settings import Settings
 from iot_platform.warehouse.connection import open_warehouse
 from iot_platform.warehouse.process_samples import ProcessSample, add_samples, last_samples
 from iot_platform.warehouse.snapshots import LagRow, add_lag_snapshot, add_ledger_audit
-from iot_platform.watch.lag.judging import PartitionLag
+from iot_platform.watch.lag.verdict import PartitionLag
 
 
 def take_lag_snapshot(settings: Settings, clock: Clock, beats: Beats) -> tuple[LagReport, list[ProcessSample]]:

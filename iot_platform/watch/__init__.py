@@ -1,1 +1,1 @@
-"""Lag, as pure decisions over figures read elsewhere."""
+"""Lag, alerts and Kafka itself, as pure decisions over figures read elsewhere."""

@@ -9,8 +9,9 @@ import pytest
 from iot_platform.cli.lag import _shown, lag_table
 from iot_platform.errors import UsageError
 from iot_platform.pipeline.lag import LagReport
-from iot_platform.watch.lag.judging import Circumstances, GroupLag, judge_group
+from iot_platform.watch.lag.judging import Circumstances, judge_group
 from iot_platform.watch.lag.rows import group_document
+from iot_platform.watch.lag.verdict import GroupLag
 from tests.cli.test_tables import NAME, printed
 from tests.watch.lag.courses import EVERY_MS, run
 

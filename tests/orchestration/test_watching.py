@@ -15,7 +15,8 @@ from iot_platform.pipeline.lag import LagReport
 from iot_platform.settings import Settings, StreamSettings, load_settings
 from iot_platform.watch.cluster.judging import Known, findings_of, topic_figures
 from iot_platform.watch.lag.course import Course
-from iot_platform.watch.lag.judging import Circumstances, GroupLag, judge_group
+from iot_platform.watch.lag.judging import Circumstances, judge_group
+from iot_platform.watch.lag.verdict import GroupLag
 from tests.watch.cluster.test_judging import COURSES, DISK, HANGING, state
 from tests.watch.lag.courses import EVERY_MS, run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from iot_platform.watch.lag.judging import GroupLag, PartitionLag
+from iot_platform.watch.lag.verdict import GroupLag, PartitionLag
 
 
 def group_document(one: GroupLag, *, own: bool) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from iot_platform.watch.alerts.signals import Level, Signal, lag_signal
-from iot_platform.watch.lag.judging import GroupLag
 from iot_platform.watch.lag.rules import Status
+from iot_platform.watch.lag.verdict import GroupLag
 
 LEVELS: Mapping[Status, Level] = {
     Status.OK: "info",  # its seconds are judged all the same

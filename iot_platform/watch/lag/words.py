@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from iot_platform.clock import duration
 from iot_platform.watch.lag.cases import Finding
 from iot_platform.watch.lag.course import Course
 from iot_platform.watch.lag.figures import Behind, Rates
 from iot_platform.watch.lag.rules import Status
-
-if TYPE_CHECKING:
-    from iot_platform.watch.lag.judging import PartitionLag
+from iot_platform.watch.lag.verdict import PartitionLag
 
 NOBODY = frozenset({"EMPTY", "DEAD"})
 """Kafka's words for a group without members."""

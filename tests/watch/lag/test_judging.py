@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from iot_platform.watch.lag.cases import Limits
 from iot_platform.watch.lag.course import Course, after
-from iot_platform.watch.lag.judging import Circumstances, GroupLag, judge_group
+from iot_platform.watch.lag.judging import Circumstances, judge_group
 from iot_platform.watch.lag.rules import Status
+from iot_platform.watch.lag.verdict import GroupLag
 from tests.watch.lag.courses import EVERY_MS, course, looked, run
 from tests.watch.lag.test_figures import courses
 
