@@ -7,7 +7,7 @@ is not given is not judged: what is odd for one type is the nature of another.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import msgspec
 
@@ -15,9 +15,10 @@ from iot_platform.contract.units import UNITS, Unit
 from iot_platform.errors import SettingsError
 
 
-@dataclass(frozen=True)
-class Behaviour:
-    """Of one sensor type; values are in its unit. None, or an empty tuple: that rule does not judge the type.
+class Behaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of one sensor type, as it stands in a catalogue; values are in its unit.
+
+    None, or an empty tuple: that rule does not judge the type.
 
     stuck_readings and stuck_seconds  as many equal values in a row, for as long, are suspicious; both must be reached
     rests_at                          a value at which a sound sensor may stay for as long as it likes, such as 0 lx
@@ -38,23 +39,9 @@ class Behaviour:
     other_units: tuple[str, ...] = ()
 
 
-class BehaviourFile(msgspec.Struct, forbid_unknown_fields=True):
-    """As it stands in a catalogue."""
-
-    stuck_readings: int | None = None
-    stuck_seconds: float | None = None
-    rests_at: float | None = None
-    spike: float | None = None
-    rate_per_second: float | None = None
-    drift: float | None = None
-    skew_seconds: float | None = None
-    other_units: tuple[str, ...] = ()
-
-
-def behaviour_of(file: BehaviourFile, unit: str, where: str) -> Behaviour:
-    """What the file says of a type whose unit is `unit`. Raises SettingsError, which begins with `where`."""
-    given = Behaviour(**msgspec.structs.asdict(file))
-    for name, figure in asdict(given).items():
+def check_behaviour(given: Behaviour, unit: str, where: str) -> None:
+    """Raises SettingsError, which begins with `where`, for what makes no sense of a type whose unit is `unit`."""
+    for name, figure in msgspec.structs.asdict(given).items():
         if name in {"rests_at", "other_units"} or figure is None:
             continue
         if not (math.isfinite(figure) and figure > 0):
@@ -65,7 +52,6 @@ def behaviour_of(file: BehaviourFile, unit: str, where: str) -> Behaviour:
         raise SettingsError(f"{where}: stuck_readings and stuck_seconds go together.")
     for other in given.other_units:
         line_between(unit, other, where)
-    return given
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from iot_platform.contract.behaviour import Behaviour, BehaviourFile, behaviour_of
+from iot_platform.contract.behaviour import Behaviour, check_behaviour
 from iot_platform.errors import SettingsError
 
 NullPolicy = Literal["dead", "fill", "last_known", "keep"]
@@ -91,7 +91,7 @@ class _TypeFile(msgspec.Struct, forbid_unknown_fields=True):
     maximum: float
     interval_seconds: float | None = None
     description: str = ""
-    behaviour: BehaviourFile = msgspec.field(default_factory=BehaviourFile)
+    behaviour: Behaviour = msgspec.field(default_factory=Behaviour)
 
 
 class _CatalogueFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -161,8 +161,10 @@ def _sensor_type(name: str, body: _TypeFile, source: str) -> SensorType:
         raise SettingsError(f"{where}: interval_seconds must be above 0.")
     if not body.unit:
         raise SettingsError(f"{where}: unit is empty.")
-    behaviour = behaviour_of(body.behaviour, body.unit, where)
-    return SensorType(name, body.unit, body.minimum, body.maximum, body.interval_seconds, body.description, behaviour)
+    check_behaviour(body.behaviour, body.unit, where)
+    return SensorType(
+        name, body.unit, body.minimum, body.maximum, body.interval_seconds, body.description, body.behaviour
+    )
 
 
 def _null_policy(field_name: str, policy: str, source: str) -> NullPolicy:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from iot_platform.contract.behaviour import Behaviour, line_between
 from iot_platform.contract.catalogue import Catalogue
