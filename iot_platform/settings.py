@@ -87,6 +87,9 @@ class FleetSettings(_Section):
     sensors: int = Field(50, ge=1)
     rate: float = Field(10.0, gt=0, description="messages a second in all; 10 = 864,000 a day")
     seed: int = 2026
+    history_hours: float = Field(
+        0, ge=0, le=20, description="what it would have sent before its first start is sent too"
+    )
     journal: Path | None = Field(None, description="the fleet's own fsynced list of what it gave, for proofs")
     null_share: float = Field(0.0, ge=0, le=1, description="share of the nullable fields that is null …")
     null_sensors: str = Field("*", min_length=1, description="… in these sensors (* and ? in their ids)")

@@ -57,6 +57,21 @@ def nulls(
     _show(drill_of_nulls.run(made, drill_of_nulls.NullsPlan(rate, seconds, keep), cache_dir), as_json)
 
 
+@drill.command("morning")
+def morning(
+    rate: Annotated[float, typer.Option(min=1, max=100, help="Readings a second.")] = 10.0,
+    hours: Annotated[float, typer.Option(min=2, max=20, help="How long the night before the morning was.")] = 2.0,
+    keep: KeepOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """A night of a fleet in trouble, a year of a real device: is each cause named, and mended what can be?"""
+    from iot_platform.drills import morning as drill_of_a_morning  # noqa: PLC0415 - DuckDB takes half a second
+
+    cache_dir = prepared_settings().cache_dir
+    made = Drill(drill_of_a_morning.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    _show(drill_of_a_morning.run(made, drill_of_a_morning.MorningPlan(rate, hours, keep), cache_dir), as_json)
+
+
 @contextmanager
 def _errors_alone() -> Iterator[None]:
     """Our log without warnings."""

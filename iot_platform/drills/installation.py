@@ -26,7 +26,7 @@ from iot_platform.setting_names import CONFIG_VARIABLE, ENV_PREFIX
 from iot_platform.settings import BUILT_IN_STREAMS, KafkaSettings, Settings
 from iot_platform.supervision import operations
 
-_COMMAND_SECONDS = 400.0
+_COMMAND_SECONDS = 900.0
 _UNDO_SECONDS = 200.0
 
 
@@ -38,8 +38,8 @@ class Installation:
         self.settings = settings
         self._in_file = in_file
 
-    def run(self, *arguments: str) -> None:
-        """One command to its end. Raises UnavailableError with its last words when it fails.
+    def run(self, *arguments: str) -> str:
+        """One command to its end; what it printed. Raises UnavailableError with its last words when it fails.
 
         A Ctrl-C is ours, not the command's: it is asked to end, and waited for, so that it undoes what it began.
         """
@@ -48,21 +48,23 @@ class Installation:
             env={**_foreign_environment(), **environment_of(self.settings, self._in_file)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         ) as child:
             try:
-                said, _ = child.communicate(timeout=_COMMAND_SECONDS)
+                said, complained = child.communicate(timeout=_COMMAND_SECONDS)
             except BaseException:
                 child.send_signal(signal.SIGINT)
                 child.communicate(timeout=_UNDO_SECONDS)
                 raise
         if child.returncode != 0:
+            words = f"{said} {complained}".split()[-60:]
             raise UnavailableError(
-                f"`iot-platform {' '.join(arguments)}` of the drill failed: {' '.join(said.split()[-60:])}",
+                f"`iot-platform {' '.join(arguments)}` of the drill failed: {' '.join(words)}",
                 next_step=f"See {self.settings.log_dir} (`--keep` keeps it).",
             )
+        return said
 
     def stop(self) -> None:
         """Stop all that runs; nothing to do when nothing does."""

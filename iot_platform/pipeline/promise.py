@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iot_platform.contract import dead_letter
+from iot_platform.contract.redrive import REDRIVEN_FROM
 from iot_platform.contract.topology import Topology
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
@@ -78,16 +79,27 @@ class Verdict:
 def compare(settings: Settings, stream: str, promise: Promise) -> Verdict:
     """Lost: accepted and nowhere. Doubled: valid more than once, in topic or warehouse. Invented: never given.
 
+    What was sent again from the dead letters may have other bytes: it is known by the dead letter that it came from.
     Of a stream at rest, with everything loaded. Raises KafkaUnavailableError, WarehouseBusyError.
     """
     topology = Topology(stream)
-    valid = Counter(_sha_given(message, promise) for message in _records(settings, topology.validated))
-    dead = {_sha(message.value()) for message in _records(settings, topology.dead_letters)}
+    valid: Counter[str] = Counter()
+    redriven: Counter[str] = Counter()
+    for message in _records(settings, topology.validated):
+        if origin := _header(message, REDRIVEN_FROM):
+            redriven[origin] += 1
+        else:
+            valid[_sha_given(message, promise)] += 1
+    dead, letters = set(), set()
+    for message in _records(settings, topology.dead_letters):
+        letters.add(_header(message, dead_letter.SOURCE))
+        if not _header(message, REDRIVEN_FROM):
+            dead.add(_sha(message.value()))
     with open_warehouse(settings, read_only=True) as connection:
         rows = message_ids(connection, stream)
     lost = len(promise.valid - valid.keys()) + len(promise.dead - dead) + len(promise.valid_ids - rows.keys())
-    doubled = sum(count - 1 for count in valid.values()) + sum(count - 1 for count in rows.values())
-    invented = len((valid.keys() | dead) - promise.given)
+    doubled = sum(count - 1 for counts in (valid, redriven, rows) for count in counts.values())
+    invented = len((valid.keys() | dead) - promise.given) + len(redriven.keys() - letters)
     return Verdict(len(promise.valid) + len(promise.dead), lost, doubled, invented)
 
 
@@ -98,6 +110,11 @@ def _records(settings: Settings, topic: str) -> Iterator[Message]:
     with AssignedReader(clients, _GROUP, start) as reader:
         for batch in reader.batches(_BATCH):
             yield from batch
+
+
+def _header(message: Message, name: str) -> str | None:
+    value = dict(message.headers() or ()).get(name)
+    return value.decode() if value else None
 
 
 def _sha_given(message: Message, promise: Promise) -> str:

@@ -13,18 +13,20 @@ from iot_platform.stream.offsets import group_lag
 
 _POLL_SECONDS = 1.0
 _STANDSTILL_SECONDS = 60.0
+_LONGEST_CYCLE_SECONDS = 120.0
+"""Of Dagster, on a machine that has much else to do: nothing is loaded while it builds the tables."""
 
 
 def wait_until_loaded(settings: Settings, stream: str, clock: Clock, tell: Callable[[str], None]) -> None:
     """Return when the stream's validators and loader have nothing left to do.
 
-    Raises UnavailableError when a minute, and under Dagster two load intervals more, brings no progress: then a stage
-    does not run.
+    Raises UnavailableError when a minute, and under Dagster two load intervals and a cycle more, brings no progress:
+    then a stage does not run.
     """
     clients = Clients(settings)
     standstill_seconds = _STANDSTILL_SECONDS
-    if settings.dagster.enabled:  # between two cycles nothing is loaded
-        standstill_seconds += 2 * settings.dagster.load_interval_seconds
+    if settings.dagster.enabled:
+        standstill_seconds += 2 * settings.dagster.load_interval_seconds + _LONGEST_CYCLE_SECONDS
     least, since, told = None, clock.monotonic(), ""
     while True:
         validator, loader = group_lag(clients, stream, clock)

@@ -18,7 +18,7 @@ from iot_platform.stream.clients import Clients
 from iot_platform.stream.topics import ensure_topics
 from tests.support.pipeline import validated
 from tests.support.readings import encoded
-from tests.support.topics import send
+from tests.support.topics import read_all, send
 
 
 def listed(path: Path, values: Sequence[bytes], *, accepted: int, classes: Sequence[str] = ()) -> Path:
@@ -77,3 +77,18 @@ def test_what_arrived_once_holds_and_each_way_to_break_it_is_seen(
     doubled = judged(arrived, classes)
     assert (doubled.lost, doubled.doubled, doubled.invented) == (0, 1, 0)
     assert not any(verdict.holds for verdict in (lost, invented, doubled))
+
+
+def test_what_was_sent_again_is_known_by_its_dead_letter_whatever_its_bytes_are_now(
+    settings: Settings, stream_name: str, arrived: list[bytes], tmp_path: Path
+) -> None:
+    topology, classes = Topology(stream_name), ["valid"] * 20 + ["dead"] * 2
+    promise = read_promise(listed(tmp_path / "list", arrived, accepted=len(arrived), classes=classes))
+    (source, *_) = [dict(one.headers)["iot.source"] for one in read_all(settings, topology.dead_letters)]
+    mended = {"value": encoded(), "key": b"sensor-1", "headers": [("iot.redriven_from", source)]}
+    send(settings, topology.validated, [mended])
+    assert compare(settings, stream_name, promise) == Verdict(22, 0, 0, 0)
+    send(settings, topology.dead_letters, [{**mended, "headers": [*mended["headers"], ("iot.source", b"raw/0/99")]}])
+    assert compare(settings, stream_name, promise).holds, "dead again"
+    send(settings, topology.validated, [mended, {**mended, "headers": [("iot.redriven_from", b"raw/0/77")]}])
+    assert compare(settings, stream_name, promise) == Verdict(22, lost=0, doubled=1, invented=1)

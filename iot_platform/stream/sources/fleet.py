@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import repeat
@@ -25,12 +26,16 @@ _MICROS = 1_000_000
 
 @dataclass(frozen=True)
 class _Position:
-    """Where the fleet is: `skip` readings into window `window`; its time zero is `anchor_us` after 1970."""
+    """Where the fleet is: `skip` readings into window `window`; its time zero is `anchor_us` after 1970.
+
+    `history`: it has not yet come to what is due now.
+    """
 
     origin: str
     anchor_us: int
     window: int
     skip: int
+    history: bool
 
 
 def fleet_source(settings: Settings, stream: str, clock: Clock, part: int = 0) -> Fleet:
@@ -44,6 +49,8 @@ class Fleet:
     So ids go on over a restart, never repeat over a reset, and a batch that was lost before it was stored
     is made again with the same ids. Another shape of fleet (rate, sensors, seed) begins a new origin.
     Where several producers share the fleet, each has every so many-th sensor, and an origin of its own.
+    A fleet that never ran begins `fleet.history_hours` ago: what it would have sent since then comes as fast as it is
+    taken, each reading accepted at the moment it was due.
     """
 
     can_wait = True
@@ -64,7 +71,7 @@ class Fleet:
 
     def start(self, cursor: Cursor | None) -> None:
         known = cursor if cursor and cursor.get("shape") == self._shape else None
-        self._position = _position(known) if known else self._birth()
+        self._position = _position(known) if known else self._birth(0 if cursor else self._settings.history_hours)
         self._renderer = Renderer(
             self.members, self._position.origin, self._settings.seed,
             self._settings.null_share, self._settings.null_sensors,
@@ -78,13 +85,14 @@ class Fleet:
         at, anchor_us = self._position.skip, self._position.anchor_us
         end = min(at + limit, bisect_right(window.due_us, now_us - anchor_us, lo=at))
         if end == at:
+            self._position = replace(self._position, history=False)
             wait_seconds = (window.due_us[at] + anchor_us - now_us) / _MICROS
             return Batch((), self._cursor(), wait_seconds=min(max(wait_seconds, 0.0), _LONGEST_WAIT_SECONDS))
-        accepted_at_ms = unix_millis(now)
         part = slice(at, end)
-        readings = list(
-            map(Reading, window.keys[part], window.values[part], repeat(accepted_at_ms), window.expectations[part])
-        )
+        accepted_at_ms: Iterable[int] = repeat(unix_millis(now))
+        if self._position.history:
+            accepted_at_ms = ((due_us + anchor_us) // 1000 for due_us in window.due_us[part])
+        readings = list(map(Reading, window.keys[part], window.values[part], accepted_at_ms, window.expectations[part]))
         self._position = replace(self._position, skip=end)
         if end == len(window.values):
             self._next_window()
@@ -96,8 +104,9 @@ class Fleet:
     def close(self) -> None:
         pass
 
-    def _birth(self) -> _Position:
-        return _Position(self._origin or secrets.token_hex(16), unix_micros(self._clock.now()), window=0, skip=0)
+    def _birth(self, history_hours: float) -> _Position:
+        anchor_us = unix_micros(self._clock.now()) - round(history_hours * 3600 * _MICROS)
+        return _Position(self._origin or secrets.token_hex(16), anchor_us, window=0, skip=0, history=history_hours > 0)
 
     def _current(self, now_us: int) -> Window:
         """The window in hand, or the next that has readings and is not too far behind."""
@@ -108,7 +117,7 @@ class Fleet:
                 self._next_window()
                 continue
             lag_us = now_us - anchor_us - window.due_us[at]
-            if lag_us <= LONGEST_LAG_SECONDS * _MICROS:
+            if self._position.history or lag_us <= LONGEST_LAG_SECONDS * _MICROS:
                 self._window = window
             elif at:
                 # A window that was begun cannot be moved: its repeats must equal what was sent already. Its rest is
@@ -132,11 +141,13 @@ class Fleet:
             "anchor_us": position.anchor_us,
             "window": position.window,
             "skip": position.skip,
+            "history": position.history,
         }
 
 
 def _position(cursor: Cursor) -> _Position:
-    return _Position(cursor["origin"], cursor["anchor_us"], cursor["window"], cursor["skip"])
+    history = cursor.get("history", False)  # cursors of before it was there
+    return _Position(cursor["origin"], cursor["anchor_us"], cursor["window"], cursor["skip"], history)
 
 
 def unix_micros(moment: datetime) -> int:
