@@ -7,8 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Error, Locator, Page, expect, sync_playwright
 
 PATIENCE_SECONDS = 60.0
@@ -23,7 +26,8 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_WIDTH, _HEIGHT = 1400, 900
+_WIDTH, _HEIGHT, _PHONE_WIDTH = 1400, 900, 360
+_SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _LARGEST_PICTURE_BYTES = 200_000
 _SETTLE_SECONDS = 1.5
 """Charts and the graph are drawn with a movement: a picture waits until it is over."""
@@ -75,6 +79,19 @@ class Browser:
             FAILED_PICTURE.parent.mkdir(exist_ok=True)
             self.page.screenshot(path=FAILED_PICTURE)
             raise WalkFailedError(f"{self.page.url} does not show {what}: see {FAILED_PICTURE}.") from error
+
+    def must_be_accessible(self) -> None:
+        """axe-core finds nothing, in light and dark, on a wide screen and a phone; nothing is cut off at the side."""
+        for scheme, width in product(_SCHEMES, (_WIDTH, _PHONE_WIDTH)):
+            self.page.emulate_media(color_scheme=scheme)
+            self.page.set_viewport_size({"width": width, "height": _HEIGHT})
+            found = Axe().run(self.page)
+            if found.violations_count:
+                raise WalkFailedError(f"{self.page.url}, {scheme}, {width} wide: {found.generate_snapshot()}")
+            if (needed := self.page.evaluate("document.documentElement.scrollWidth")) > width:
+                raise WalkFailedError(f"{self.page.url} needs a width of {needed} on a screen of {width}.")
+        self.page.emulate_media(color_scheme="light")
+        self.set_height()
 
     def click(self, name: str) -> None:
         """Press the first button with that in its name; an icon's name is part of a button's."""

@@ -73,6 +73,7 @@ def report(browser: Browser, page: Path) -> None:
     """The quality report, as a file of its own: the verdict first."""
     browser.page.goto(page.as_uri())
     browser.see("Data quality", "troublemakers", "What to do", "What changed", "Worst sensors")
+    browser.must_be_accessible()
     browser.picture("report")
 
 
