@@ -26,6 +26,7 @@ from iot_platform.orchestration.reporting import (
 )
 from iot_platform.orchestration.streams.keeper import keep_streams_running
 from iot_platform.orchestration.streams.ops import producer, validator
+from iot_platform.orchestration.streams.scaler import scale_sensor
 from iot_platform.orchestration.watching import watch_sensor
 from iot_platform.orchestration.workbench import WORKBENCH_JOBS
 from iot_platform.settings import load_settings
@@ -57,6 +58,7 @@ def defs() -> dg.Definitions:
             keep_loading(cycle, settings.dagster.load_interval_seconds),
             keep_report_current(daily),
             watch_sensor(settings),
+            scale_sensor(settings),
         ],
         schedules=[upkeep_schedule, *report_schedules(settings, daily)],
         executor=dg.in_process_executor,  # steps of one run share the warehouse, which one process may open

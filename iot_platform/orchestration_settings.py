@@ -24,6 +24,18 @@ class DagsterSettings(_Section):
     retention_days: float = Field(14, gt=0, description="runs, events and ticks older than this are removed")
 
 
+class ScalingSettings(_Section):
+    """How the number of validators follows the lag, in streams with `validators_most`."""
+
+    catch_up_seconds: float = Field(120, gt=0, description="who would catch up later than this gets more validators")
+    out_after_seconds: float = Field(30, ge=10, description="… once it has been behind for this long")
+    in_after_seconds: float = Field(300, ge=10, description="one validator less after this long without a lag")
+    settle_seconds: float = Field(30, ge=0, description="after a change nothing is measured for this long")
+    cpu_share: Annotated[float | None, CanBeNone] = Field(
+        0.95, gt=0, le=1, description='no more validators on a machine that is this busy; "none" = not looked at'
+    )
+
+
 class QualitySettings(_Section):
     levels: Path | None = Field(None, description="levels of the checks (TOML); the built-in file where none is named")
 

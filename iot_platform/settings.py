@@ -33,6 +33,7 @@ from iot_platform.orchestration_settings import (
     LagSettings,
     QualitySettings,
     ReportSettings,
+    ScalingSettings,
 )
 from iot_platform.setting_names import (
     CONFIG_VARIABLE,
@@ -70,6 +71,7 @@ __all__ = [
     "QualitySettings",
     "ReportSettings",
     "RetentionSettings",
+    "ScalingSettings",
     "Settings",
     "StreamSettings",
     "ValidatorSettings",
@@ -179,6 +181,7 @@ class Settings(BaseSettings):
     quality: QualitySettings = QualitySettings()
     report: ReportSettings = ReportSettings()
     lag: LagSettings = LagSettings()
+    scaling: ScalingSettings = ScalingSettings()
     alerts: AlertSettings = AlertSettings()
     faultpoint: str = Field("", description="for tests: see faultpoints.py")
 

@@ -37,7 +37,10 @@ class StreamSettings(Section):
 
     catalogue: str = Field("iot_data", description="a built-in catalogue's name, or a path to a TOML file")
     partitions: int = Field(3, ge=1)
-    validators: int = Field(1, ge=0, description="how many validators `up` runs")
+    validators: int = Field(1, ge=0, description="how many validators run; where they are scaled, at least so many")
+    validators_most: Annotated[int | None, CanBeNone] = Field(
+        None, ge=1, description='they are scaled on lag up to so many; "none" = always `validators`'
+    )
     max_age_seconds: Annotated[float | None, CanBeNone] = Field(
         86_400, description='older than this on arrival is dead; "none" = no limit'
     )
@@ -56,6 +59,17 @@ class StreamSettings(Section):
                 f"the ledger is kept for {self.retention.ledger_days:g} days, less than dedup_window_hours "
                 f"({self.dedup_window_hours:g}): raise retention.ledger_days, or lower dedup_window_hours"
             )
+        return self
+
+    @property
+    def validators_least(self) -> int:
+        """A stream that is scaled has one at least, or nobody would see how fast one is."""
+        return self.validators if self.validators_most is None else max(1, self.validators)
+
+    @model_validator(mode="after")
+    def _most_is_no_less(self) -> Self:
+        if self.validators_most is not None and self.validators_most < self.validators:
+            raise ValueError(f"validators_most ({self.validators_most}) is less than validators ({self.validators})")
         return self
 
     def doubt(self, spool_age_hours: float = SPOOL_AGE_HOURS) -> str:

@@ -15,6 +15,8 @@ from iot_platform.settings import Settings
 from iot_platform.stream import pauses
 from iot_platform.supervision.dagster_home import DagsterProcess, exec_foreground
 from iot_platform.supervision.orchestrated import running_slots
+from iot_platform.supervision.scaled import scaling_document, scaling_text, want
+from iot_platform.supervision.scaling import policy_of
 from iot_platform.supervision.slots import Desired, Draining, all_slots, change_desired, find_slot, read_desired
 
 streams = typer.Typer(help="Which producers and validators should run.", no_args_is_help=True)
@@ -57,13 +59,17 @@ def streams_list(as_json: JsonOption = False) -> None:
         for slot in all_slots(settings, desired)
     ]
     if as_json:
-        print_json({"draining": desired.draining.value, "streams": found})
+        scaling = {stream: scaling_text(settings, desired, stream) for stream in settings.streams}
+        print_json({"draining": desired.draining.value, "streams": found, "scaling": scaling})
         return
     out.print(table("Streams", ["name", "stream", "wanted", "running", "off because"], [[*f.values()] for f in found]))
     if desired.draining is not Draining.NOTHING:
         err.print("All is drained; `iot-platform up` starts the streams again.")
     elif desired.held:
         err.print("`iot-platform streams start NAME` starts what was stopped.")
+    for stream in settings.streams:
+        if told := scaling_text(settings, desired, stream):
+            err.print(f"{stream}: {told}", soft_wrap=True, markup=False)
 
 
 @streams.command("stop")
@@ -83,6 +89,36 @@ def streams_start(name: NameArgument) -> None:
     slot = find_slot(settings, name)
     change_desired(settings, partial(Desired.release, slot=slot, now=SystemClock().now()))
     err.print(f"{name} starts within half a minute, while the platform is up.", soft_wrap=True)
+
+
+@streams.command("scale")
+def streams_scale(
+    stream: Annotated[str, typer.Argument(help="The stream's name, such as iot_data.")],
+    validators: Annotated[int | None, typer.Argument(min=0, help="So many, whatever the lag.")] = None,
+    auto: Annotated[bool, typer.Option("--auto", help="Let the settings and the lag decide again.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """How many validators a stream has, why, and what changed; with a number or --auto: how many it is to have."""
+    settings, now = _settings(), SystemClock().now()
+    options = settings.stream(stream)
+    if validators is not None and auto:
+        raise UsageError("A number and --auto contradict each other.", next_step="Give one of them.")
+    if validators is not None and validators > options.partitions:
+        raise UsageError(
+            f"{validators} validators for {options.partitions} partitions: the rest would have nothing to do.",
+            next_step=f"{options.partitions} are the most (streams.{stream}.partitions).",
+        )
+    if validators is not None or auto:
+        want(settings, stream, validators, policy_of(settings), now)
+    found = scaling_document(settings, read_desired(settings), stream)
+    if as_json:
+        print_json(found)
+        return
+    rows = [[one["at"][:19], one["before"], one["after"], one["who"], one["why"]] for one in found["changes"][-10:]]
+    if rows:
+        out.print(table(f"Validators of {stream}", ["at (UTC)", "before", "after", "who", "why"], rows))
+    not_scaled = f"{found['wanted']}, as streams.{stream}.validators says; with validators_most they follow the lag."
+    out.print(found["text"] or not_scaled, soft_wrap=True, markup=False)
 
 
 StreamArgument = Annotated[str, typer.Argument(help="The stream's name, such as iot_data.")]

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from iot_platform.broker.sizes import disk_of, topic_bytes
 from iot_platform.clock import Clock
-from iot_platform.pipeline.courses import with_look
+from iot_platform.pipeline.courses import Kept, with_look
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.cluster import ClusterState, look_at_cluster
@@ -35,7 +35,8 @@ def watch_cluster(settings: Settings, clock: Clock) -> ClusterReport:
     """Look, keep the look when the last one is long enough ago, and judge. Raises KafkaUnavailableError."""
     state = look_at_cluster(Clients(settings), clock)
     look = ClusterLook(state.at_ms, (GroupLook(_NOBODY, None, state.ends),), {}, ())
-    courses = with_look(settings, look, "cluster.json")[_NOBODY]
+    kept = Kept("cluster.json", settings.lag.looks, settings.dagster.watch_interval_seconds)
+    courses = with_look(settings, look, kept)[_NOBODY]
     sizes = topic_bytes(settings) if settings.own_broker else None
     disk = Disk(*disk_of(settings)) if settings.own_broker else None
     topics = topic_figures(state, courses, sizes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -28,20 +29,28 @@ Courses = dict[str, dict[str, Course]]
 """By group, by `topic/partition`."""
 
 
-def with_look(
-    settings: Settings, look: ClusterLook, file_name: str = "course.json"
-) -> Mapping[str, Mapping[Place, Course]]:
-    """The courses of what was looked at, this look included; `file_name` tells different watches apart.
+@dataclass(frozen=True)
+class Kept:
+    """One watch: its file, how many looks make a course there, and how often it looks."""
+
+    file_name: str
+    looks: int
+    every_seconds: float
+
+
+def with_look(settings: Settings, look: ClusterLook, kept: Kept | None = None) -> Mapping[str, Mapping[Place, Course]]:
+    """The courses of what was looked at, this look included.
 
     It is kept for the next look where the last was half an interval ago or longer: who asks again and again would
     else see seconds in place of minutes.
     """
-    path = settings.state_dir / "lag" / file_name
-    interval_ms = settings.dagster.watch_interval_seconds * 1000
+    kept = kept or Kept("course.json", settings.lag.looks, settings.dagster.watch_interval_seconds)
+    path = settings.state_dir / "lag" / kept.file_name
+    interval_ms = kept.every_seconds * 1000
     deadline = time.monotonic() + _LEASE_SECONDS
     with waited_lease(path.with_suffix(".lock"), lambda: time.monotonic() < deadline) as held:
         before = _read(path)
-        now = added(before, look, settings.lag.looks, interval_ms)
+        now = added(before, look, kept.looks, interval_ms)
         if held and abs(look.at_ms - _newest_ms(before)) >= interval_ms / 2:
             write_if_possible(path, msgspec.json.encode(now).decode())
     return {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 
 from iot_platform.clock import Clock
 from iot_platform.contract.topology import Topology
-from iot_platform.pipeline.courses import with_look
+from iot_platform.pipeline.courses import Kept, with_look
 from iot_platform.settings import Settings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.groups import ClusterLook, GroupLook, group_states, look_at
@@ -34,12 +34,21 @@ class LagReport:
 
 def watch_lag(settings: Settings, clock: Clock) -> LagReport:
     """Look, keep the look when the last one is long enough ago, and judge. Raises KafkaUnavailableError."""
+    return _watch(settings, clock, settings.lag.groups, None)
+
+
+def watch_own(settings: Settings, clock: Clock, kept: Kept) -> LagReport:
+    """The same of our groups alone, with a course of its own. Raises KafkaUnavailableError."""
+    return _watch(settings, clock, (), kept)
+
+
+def _watch(settings: Settings, clock: Clock, others: Iterable[str], kept: Kept | None) -> LagReport:
     clients = Clients(settings)
     own = own_groups(settings)
     states = group_states(clients)
-    look = look_at(clients, own, chosen(settings.lag.groups, states), states, clock)
-    courses = with_look(settings, look)
-    limits = limits_of(settings)
+    look = look_at(clients, own, chosen(others, states), states, clock)
+    courses = with_look(settings, look, kept)
+    limits = replace(limits_of(settings), looks=kept.looks) if kept else limits_of(settings)
     verdicts = tuple(
         judge_group(_circumstances(settings, group, look), courses[group.group], look.at_ms, limits)
         for group in look.groups

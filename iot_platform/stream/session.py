@@ -96,7 +96,9 @@ class Session:
             self._obey_brake(limit)
             messages = self._take(limit.remaining)
             if messages:
+                began = self._clock.monotonic()
                 limit.add(self._validate(messages))
+                self._totals.busy_seconds += self._clock.monotonic() - began
             elif goal is not None and not self._holding and self._reached(goal):
                 return
             on_batch()

@@ -23,6 +23,9 @@ class Totals:
     write_seconds: float = 0.0
     """What the transactions took, from their first record to their commit."""
 
+    busy_seconds: float = 0.0
+    """What batches took as a whole: to judge, to write, to remember. The rest of the time there was nothing to take."""
+
     @property
     def records(self) -> int:
         return self.valid + self.dead + self.duplicates
@@ -47,4 +50,5 @@ class Totals:
             "last_error": self.last_error,
             "writes": self.transactions,
             "write_seconds": round(self.write_seconds, 3),
+            "busy_seconds": round(self.busy_seconds, 3),
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +20,7 @@ from iot_platform.errors import UsageError
 from iot_platform.kafka_settings import HOST
 from iot_platform.lifecycle import end_with_parent, write_atomically
 from iot_platform.settings import Settings
-from iot_platform.supervision.slots import all_slots, read_desired
+from iot_platform.supervision.slots import Desired, all_slots, read_desired
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATES = PROJECT / "dagster_home"
@@ -49,12 +50,19 @@ def check_ports(settings: Settings) -> None:
 def write_home(settings: Settings) -> None:
     """DAGSTER_HOME from the templates, as the settings are now; what Dagster keeps there stays."""
     values = {
-        "max_concurrent_runs": len(all_slots(settings, read_desired(settings))) + _RUNS_BESIDE_STREAMS,
+        "max_concurrent_runs": len(all_slots(settings, most_desired(settings))) + _RUNS_BESIDE_STREAMS,
         "retention_days": max(1, round(settings.dagster.retention_days)),
     }
     for template in TEMPLATES.glob("*.yaml"):
         text = Template(template.read_text(encoding="utf-8")).substitute(values)
         write_atomically(settings.dagster_home / template.name, text)
+
+
+def most_desired(settings: Settings) -> Desired:
+    """What is wanted once each stream that is scaled has come to its most: a full queue would hold it back."""
+    desired = read_desired(settings)
+    most = {name: options.validators_most for name, options in settings.streams.items() if options.validators_most}
+    return replace(desired, scaled=most)
 
 
 def first_hour(settings: Settings) -> datetime:

@@ -69,7 +69,9 @@ class Desired:
 
     draining: Draining = Draining.NOTHING
     validators: Mapping[str, int] = field(default_factory=dict)
-    """By stream, how many validators instead of the settings' number."""
+    """By stream, how many validators a person wants instead of the settings' number."""
+    scaled: Mapping[str, int] = field(default_factory=dict)
+    """By stream, how many its lag wants; of consequence only within the settings' limits, and where there are any."""
     held: Mapping[str, Hold] = field(default_factory=dict)
     """By slot's name."""
     released: Mapping[str, str] = field(default_factory=dict)
@@ -89,12 +91,23 @@ class Desired:
         return replace(self, held=held, released={**self.released, slot.name: now.isoformat()})
 
 
+def validators_wanted(settings: Settings, desired: Desired, stream: str) -> int:
+    """What a person said; else what the lag wants, where the stream is scaled; else the settings' number."""
+    options = settings.streams[stream]
+    if stream in desired.validators:
+        return desired.validators[stream]
+    if options.validators_most is None:
+        return options.validators
+    least = options.validators_least
+    return min(max(desired.scaled.get(stream, least), least), options.validators_most)
+
+
 def all_slots(settings: Settings, desired: Desired) -> list[Slot]:
     """Every slot of this installation, whether held or not."""
     slots = [
         Slot(Role.VALIDATOR, stream, number)
-        for stream, options in settings.streams.items()
-        for number in range(desired.validators.get(stream, options.validators))
+        for stream in settings.streams
+        for number in range(validators_wanted(settings, desired, stream))
     ]
     if settings.fleet.enabled:
         slots += [Slot(Role.PRODUCER, settings.fleet.stream, number) for number in range(settings.fleet.producers)]

@@ -24,6 +24,7 @@ from iot_platform.supervision.dagster_home import ui_url
 from iot_platform.supervision.exits import failing
 from iot_platform.supervision.paused import left_seconds, pause_document
 from iot_platform.supervision.plan import plan
+from iot_platform.supervision.scaled import scaling_text
 from iot_platform.supervision.slots import Desired, Role, all_slots, read_desired
 from iot_platform.supervision.supervisor import Supervisor
 from iot_platform.watch.lag import seconds_behind, total_messages
@@ -119,6 +120,7 @@ def _streams(settings: Settings, lag: Mapping[str, Any] | None, clock: Clock) ->
                 for slot in slots
                 if slot.stream == stream and slot.name in desired.held
             },
+            "scaling": scaling_text(settings, desired, stream) if settings.dagster.enabled else None,
             "paused": pause_document(
                 settings, stream, clock, groups.get(Topology(stream).validator_group, {}).get("retention_left_seconds")
             ),

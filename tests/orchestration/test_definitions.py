@@ -49,7 +49,7 @@ def test_they_load_as_the_settings_come(repository: dg.RepositoryDefinition) -> 
         "validator", "producer", "upkeep", CYCLE, "dlq_fix", "dlq_redrive", "dlq_park",
     }  # fmt: skip
     assert {sensor.name for sensor in repository.sensor_defs} == {
-        "keep_streams_running", "keep_loading", "keep_report_current", "watch"
+        "keep_streams_running", "keep_loading", "keep_report_current", "watch", "scale_streams"
     }  # fmt: skip
     assert {schedule.name for schedule in repository.schedule_defs} == {
         "upkeep_schedule", "daily_report_schedule", "weekly_report_schedule"

@@ -127,7 +127,7 @@ def test_red_checks_name_the_planted_troublemakers(installation: Installation, u
 def test_status_tells_the_uis_address_and_what_runs(installation: Installation) -> None:
     status = installation.json("status")
     assert status["ui_url"] == f"http://127.0.0.1:{installation.settings.dagster.ui_port}"
-    assert status["streams"]["iot_data"] == {"desired": 1, "running": 1, "off": {}, "paused": None}
+    assert status["streams"]["iot_data"] == {"desired": 1, "running": 1, "off": {}, "scaling": None, "paused": None}
     assert {process["name"]: process["state"] for process in status["processes"]} == dict.fromkeys(
         ("broker", "code-server", "daemon", "webserver", "watcher"), "RUNNING"
     )

@@ -48,6 +48,7 @@ decisions = st.builds(
     Desired,
     draining=st.sampled_from(Draining),
     validators=st.dictionaries(names, st.integers(0, 99), max_size=3),
+    scaled=st.dictionaries(names, st.integers(0, 99), max_size=3),
     held=st.dictionaries(names, st.builds(Hold, at=moments, why=st.text(max_size=40)), max_size=3),
     released=st.dictionaries(names, moments, max_size=3),
 )
@@ -221,6 +222,7 @@ def test_the_file_is_plain_to_read(here: Settings) -> None:
     assert json.loads((here.state_dir / "desired.json").read_text()) == {
         "draining": "nothing",
         "validators": {},
+        "scaled": {},
         "held": {"validator-iot_data-1": {"at": "2026-01-01T12:00:00+00:00", "why": "by hand"}},
         "released": {},
     }

@@ -27,7 +27,7 @@ class Reason(StrEnum):
     """Why a run stopped, in the words that its log shows."""
 
     TERMINATED = "terminated by a person"
-    UNWANTED = "drained, stopped, held, or the fleet is split anew"
+    UNWANTED = "drained, stopped, held, scaled in, or the fleet is split anew"
     RECYCLED = "recycled: its time was over, the next run goes on"
     RUN_OVER = "Dagster says that this run is over or gone"
     ORPHANED = "the code server that started this run is gone"
