@@ -179,6 +179,14 @@ def test_a_malformed_file_of_settings_is_one_sentence(content: bytes) -> None:
     assert "iot.toml is not TOML" in told()
 
 
+def test_the_most_validators_are_no_less_than_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IOT_STREAMS__IOT_DATA__VALIDATORS", "3")
+    monkeypatch.setenv("IOT_STREAMS__IOT_DATA__VALIDATORS_MOST", "2")
+    assert "IOT_STREAMS__IOT_DATA: validators_most (2) is less than validators (3)" in told()
+    monkeypatch.setenv("IOT_STREAMS__IOT_DATA__VALIDATORS_MOST", "none")
+    assert load_settings().streams["iot_data"].validators_most is None
+
+
 _KEYS = st.sampled_from(["kafka", "streams", "retention", "properties", "instance"]) | st.text(max_size=8)
 
 

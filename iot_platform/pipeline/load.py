@@ -60,6 +60,17 @@ class _Batch:
     ledger: list[Message] = field(default_factory=list)
 
 
+_LATE_FACTOR = 4
+
+
+def rows_at_once(waiting: int, usual: int) -> int:
+    """Most records in one transaction: the more wait, the more, up to four times as many as usual.
+
+    To open the file and to close it costs the same for few as for many (docs/decisions/0033-late-loads.md).
+    """
+    return min(_LATE_FACTOR * usual, max(usual, waiting))
+
+
 def load_stream(settings: Settings, clients: Clients, stream: str, clock: Clock, most: int | None = None) -> LoadResult:
     """Load what Kafka holds of one stream now, at most `most` records.
 
@@ -77,7 +88,8 @@ def load_stream(settings: Settings, clients: Clients, stream: str, clock: Clock,
     }
     result = LoadResult()
     with AssignedReader(clients, topology.loader_group, before) as reader:
-        size = settings.warehouse.batch_rows if most is None else min(most, settings.warehouse.batch_rows)
+        size = rows_at_once(reader.remaining, settings.warehouse.batch_rows)
+        size = size if most is None else min(most, size)
         for messages in reader.batches(size):
             result += _load_batch(settings, topology, ids, before, dict(reader.positions), messages, clock)
             before = dict(reader.positions)

@@ -71,6 +71,11 @@ def check_settings(settings: Settings, tell: Tell) -> None:
         load_catalogue(options.catalogue)
         if doubt := options.doubt(settings.producer.spool_max_age_hours):
             tell(f"Warning: stream {name}: {doubt}")
+        if options.validators_most is not None and not settings.dagster.enabled:
+            tell(
+                f"Warning: stream {name}: without Dagster its validators do not follow the lag: {options.validators} "
+                f"run (streams.{name}.validators), whatever validators_most says."
+            )
     fleet = settings.fleet
     if fleet.enabled and fleet.stream not in settings.streams:
         known = ", ".join(sorted(settings.streams))

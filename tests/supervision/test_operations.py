@@ -50,3 +50,11 @@ def test_drain_says_of_each_process_once_that_it_stops_the_sources_first(monkeyp
     settings = load_settings(streams={}, dagster=DagsterSettings(enabled=False))  # no stream: nothing to wait for
     operations.drain(settings, 1.0, told.append)
     assert told == ["Stopping watcher …", "Stopping producer-iot_data …", "Stopping loader …"]
+
+
+@pytest.mark.parametrize("dagster", [True, False])
+def test_that_nobody_scales_without_dagster_is_told_when_it_starts(dagster: bool) -> None:
+    streams = {"iot_data": StreamSettings(validators_most=3), "other": StreamSettings()}
+    told: list[str] = []
+    check_settings(load_settings(streams=streams, dagster=DagsterSettings(enabled=dagster)), told.append)
+    assert [text.split(":")[1] for text in told] == ([] if dagster else [" stream iot_data"])

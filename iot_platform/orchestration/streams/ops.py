@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
+from iot_platform import faultpoints
 from iot_platform.clock import Clock, SystemClock
 from iot_platform.errors import SettingsError
 from iot_platform.health import serving
@@ -76,6 +77,7 @@ def _run(context: dg.OpExecutionContext, settings: Settings, slot: Slot, work: W
     """Run `work` until it stops, and end the run as `stopping.py` says."""
     with failing():
         settings.stream(slot.stream)
+        faultpoints.arm(settings.faultpoint)
     by_hand = is_by_hand(context.run.tags)
     clock = SystemClock()
     if by_hand:

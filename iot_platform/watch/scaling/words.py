@@ -6,8 +6,8 @@ from iot_platform.clock import duration
 from iot_platform.watch.scaling.known import Change, Known, Load, Memory
 
 LOADER_HELP = (
-    "More validators would not help: DuckDB has one writer. Loads take longer while it is late; should it stay so, see "
-    "docs/lag.md, When the loader lags."
+    "More validators would not help it: DuckDB has one writer. While it is late it loads more at once; should it stay "
+    "late, raise dagster.load_interval_seconds, and see docs/lag.md, When the loader lags."
 )
 
 
