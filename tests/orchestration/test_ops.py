@@ -122,7 +122,7 @@ def test_a_drained_run_ends_well(here: Settings, instance: dg.DagsterInstance, s
     with once_it_runs(here, slot, drain):
         result = execute(instance, slot)
     assert result.success
-    assert "Stopped: drained, stopped, held, or the fleet is split anew." in told(instance, result.run_id)
+    assert "Stopped: drained, stopped, held, scaled in, or the fleet is split anew." in told(instance, result.run_id)
 
 
 def test_a_signal_that_nobody_sent_through_dagster_is_a_failure_and_the_next_run_is_due(
