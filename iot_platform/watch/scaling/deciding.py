@@ -95,7 +95,7 @@ def _in_motion(case: Case) -> Verdict | None:
     if known.running < known.wanted:
         return _stays(case, f"As it is until all run: {known.running} of {known.wanted} do.")
     if known.running > known.wanted:
-        return _stays(case, f"As it is while {known.running} run: {known.wanted} are wanted.")
+        return _stays(case, f"As it is while more run than are wanted: {known.running}, not {known.wanted}.")
     if not settled(case.memory, policy, case.now):
         return _stays(case, f"As it is: partitions were shared out anew less than {policy.settle_seconds:g} s ago.")
     if case.load.measured_seconds < policy.out_after_seconds:

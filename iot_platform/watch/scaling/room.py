@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from iot_platform.watch.scaling import words
 from iot_platform.watch.scaling.known import Known, Load
 
 USED_SHARE = 0.8
@@ -89,4 +90,4 @@ def carried(known: Known, cpu_share: float | None) -> tuple[int, str]:
             f"{machine.free_bytes / 1e6:,.0f} MB of memory are free, and one takes {machine.each_bytes / 1e6:,.0f} MB"
         )
         return now + more, short
-    return max(now, machine.cores), f"it has {machine.cores} processors"
+    return max(now, machine.cores), f"it has {words.counted(machine.cores, 'processor')}"

@@ -15,8 +15,12 @@ def span(least: int, most: int) -> str:
     return f"{least}" if least == most else f"{least} to {most}"
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def validators(number: int) -> str:
-    return f"{number} validator{'' if number == 1 else 's'}"
+    return counted(number, "validator")
 
 
 def waiting(load: Load) -> str:
@@ -38,7 +42,7 @@ def enough(needed: int, wanted: int, catch_up_seconds: float) -> str:
 
 def ceiling(known: Known) -> str:
     if known.partitions <= known.most:
-        return f"there are {known.partitions} partitions"
+        return f"the topic has {counted(known.partitions, 'partition')}"
     return f"validators_most is {known.most}"
 
 
