@@ -52,12 +52,12 @@ def alerts_list(
         print_json({"evaluated_at": at.isoformat() if at else None, "firing": firing, "notices": notices})
         return
     for alert in firing:
-        out.print(f"{alert['level']}: {alert['text']}", style="red", markup=False, soft_wrap=True)
-        out.print(f"  since {alert['since']}. {alert['what_to_do']}", markup=False, soft_wrap=True)
+        out.print(f"{alert['level']}: {alert['text']}", style="red", soft_wrap=True)
+        out.print(f"  since {alert['since']}. {alert['what_to_do']}", soft_wrap=True)
         for line in _beside(alert, settings.alerts.runbooks):
-            out.print(f"  {line}", markup=False, soft_wrap=True)
+            out.print(f"  {line}", soft_wrap=True)
     if at is None:
-        out.print("Alerts were never evaluated here: `iot-platform up` starts what does it.", markup=False)
+        out.print("Alerts were never evaluated here: `iot-platform up` starts what does it.")
     elif not firing:
         out.print(f"Nothing fires, as of {at:%Y-%m-%d %H:%M:%S} UTC.")
     if notices:
@@ -130,7 +130,7 @@ def alerts_silence(
     now = SystemClock().now()
     made = Silence(rule, subject, now, now + _lasting(lasts), getpass.getuser(), because)
     silence(prepared_settings(), made)
-    err.print(f"{_named(made)}: {made.sentence}", markup=False, soft_wrap=True)
+    err.print(f"{_named(made)}: {made.sentence}", soft_wrap=True)
 
 
 @alerts.command("unsilence")
@@ -152,7 +152,7 @@ def alerts_silences(as_json: JsonOption = False) -> None:
         print_json({"silences": [vars(one) for one in found]})
         return
     for one in found:
-        out.print(f"{_named(one)}: {one.sentence}", markup=False, soft_wrap=True)
+        out.print(f"{_named(one)}: {one.sentence}", soft_wrap=True)
     if not found:
         out.print("Nothing is silenced.")
 

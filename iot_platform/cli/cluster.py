@@ -34,7 +34,7 @@ def _print(report: ClusterReport) -> None:
     out.print(table("Brokers that answer", ["broker", "server"], brokers, whole=["server"]))
     out.print(table("Topics", _COLUMNS, [_row(topic) for topic in report.topics], whole=["topic"]))
     for finding in report.findings:
-        err.print(f"! {finding.text}", style="red", soft_wrap=True, markup=False)
+        err.print(f"! {finding.text}", style="red", soft_wrap=True)
     if not report.findings:
         err.print("Every partition has a leader and all its replicas.")
 

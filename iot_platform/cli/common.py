@@ -10,15 +10,18 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from iot_platform import faultpoints
 from iot_platform.lifecycle import Bounds, Stop, leave_soon_after_parent
+from iot_platform.report.texts import visible
 from iot_platform.settings import Settings, load_settings
 
 DEFAULT_STREAM = "iot_data"
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# What senders wrote goes through them: no markup, no emoji codes.
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 StreamOption = Annotated[str, typer.Option("--stream", help="The stream, as configured.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
@@ -55,13 +58,16 @@ def table(title: str, columns: list[str], rows: list[list[Any]], whole: Collecti
     """A table; numbers are set to the right with thousands separated.
 
     Where there is little room a cell is folded, never cut; the columns in `whole` stay on one line, to be copied.
+    Texts are shown as they are: no markup, control characters as \\u001b.
     """
-    made = Table(title=title, title_justify="left", header_style="bold")
+    made = Table(title=Text(visible(title)), title_justify="left", header_style="bold")
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
-        made.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=column in whole)
+        made.add_column(
+            Text(visible(column)), justify="right" if numeric else "left", overflow="fold", no_wrap=column in whole
+        )
     for row in rows:
-        made.add_row(*(shown(cell) for cell in row))
+        made.add_row(*(Text(visible(shown(cell))) for cell in row))
     return made
 
 

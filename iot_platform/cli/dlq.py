@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from iot_platform.cli.common import (
     JsonOption,
@@ -19,6 +21,7 @@ from iot_platform.cli.common import (
 from iot_platform.cli.dead_letter_filter import Filter, filtered
 from iot_platform.clock import SystemClock
 from iot_platform.errors import UsageError
+from iot_platform.report.texts import visible
 from iot_platform.settings import Settings
 
 dlq = typer.Typer(help="Look into the dead letters, fix and send them again, or park them.", no_args_is_help=True)
@@ -86,12 +89,11 @@ def dlq_show(
     for name, value in document.items():
         if name == "marks":
             for mark in value:
-                out.print(f"[bold]{mark['code']}[/bold]  at byte {mark['byte']}: ", end="")
-                out.print(mark["excerpt"], markup=False, soft_wrap=True)
+                where = f"  at byte {mark['byte']}: {visible(mark['excerpt'])}"
+                out.print(Text.assemble((mark["code"], "bold"), where), soft_wrap=True)
         elif value is not None:
-            out.print(f"[bold]{name}[/bold]  ", end="")
             text = json.dumps(value, ensure_ascii=False, indent=2) if isinstance(value, list | dict) else str(value)
-            out.print(text, markup=False, soft_wrap=True)
+            out.print(Text.assemble((name, "bold"), "  ", visible(text)), soft_wrap=True)
 
 
 @dlq.command("fix")
@@ -99,6 +101,7 @@ def dlq_show(
 def dlq_fix(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
     chosen: Filter,
     patch: Annotated[str, typer.Argument(help="A patch in dlq.patches_dir by its name, or the path of a TOML file.")],
+    sources: SourcesArgument = None,
     samples: Annotated[int, typer.Option(min=0, help="Show what it changes in this many records.")] = 5,
     apply: Annotated[bool, typer.Option("--apply", help="Patch and send them again; without it nothing is.")] = False,
     parked: ParkedOption = False,
@@ -108,17 +111,18 @@ def dlq_fix(  # noqa: PLR0913, PLR0917 - one parameter an option of the command
 ) -> None:
     """Try a patch on the dead letters it is for and show what it would do; with --apply, send them patched."""
     from iot_platform.workbench.files import load_patch  # noqa: PLC0415
-    from iot_platform.workbench.letters import Asked  # noqa: PLC0415
+    from iot_platform.workbench.jobs import Job  # noqa: PLC0415
+    from iot_platform.workbench.trying import try_patch  # noqa: PLC0415
 
     settings = prepared_settings()
     made = load_patch(settings, patch)
-    asked = Asked(chosen.stream, made.when.narrowed(chosen.when), chosen.since, chosen.until)
+    asked = _asked(settings, chosen, sources, everything=True)
+    asked = replace(asked, when=made.when.narrowed(asked.when))
+    job = Job(asked, made, parked=parked, most=limit, rate=rate or settings.dlq.rate)
     if apply:
-        _redrive(settings, asked, made, (rate, limit, parked), as_json)
+        _redrive(settings, job, as_json)
         return
-    from iot_platform.workbench.trying import try_patch  # noqa: PLC0415
-
-    trial = try_patch(settings, asked, made, samples)
+    trial = try_patch(settings, job, samples, SystemClock().now())
     if as_json:
         print_json(trial.as_document())
         return
@@ -137,9 +141,11 @@ def dlq_redrive(
     as_json: JsonOption = False,
 ) -> None:
     """Send dead letters again as they were: after a mended rule or catalogue. Interrupted, run it again."""
+    from iot_platform.workbench.jobs import Job  # noqa: PLC0415 - DuckDB takes half a second
+
     settings = prepared_settings()
     asked = _asked(settings, chosen, sources, everything)
-    _redrive(settings, asked, None, (rate, limit, parked), as_json)
+    _redrive(settings, Job(asked, parked=parked, most=limit, rate=rate or settings.dlq.rate), as_json)
 
 
 @dlq.command("park")
@@ -167,39 +173,30 @@ def dlq_park(
 def _show(trial: Any) -> None:
     """What a patch would do."""
     for sample in trial.samples:
-        out.print(f"{sample.source}", markup=False, soft_wrap=True)
+        out.print(f"{sample.source}", soft_wrap=True)
         for change in sample.changes:
-            out.print(f"  - {change.field}: {_cell(change.before)}", style="red", markup=False, soft_wrap=True)
-            out.print(f"  + {change.field}: {_cell(change.after)}", style="green", markup=False, soft_wrap=True)
+            out.print(f"  - {change.field}: {_cell(change.before)}", style="red", soft_wrap=True)
+            out.print(f"  + {change.field}: {_cell(change.after)}", style="green", soft_wrap=True)
         if sample.still:
-            out.print(f"  still dead: {sample.still}", markup=False, soft_wrap=True)
+            out.print(f"  still dead: {visible(sample.still)}", soft_wrap=True)
     for why, count in [*trial.dead_because.most_common(5), *trial.unrecoverable_because.most_common(5)]:
-        out.print(f"{count:,} not mended: {why}", markup=False, soft_wrap=True)
-    err.print(
-        f"{trial.matched:,} matched: {trial.valid:,} would be valid, {trial.dead:,} dead again, "
-        f"{trial.unrecoverable:,} cannot be patched, {trial.unchanged:,} would not change. Nothing was sent"
-        + ("; --apply does." if trial.matched else "."),
-        soft_wrap=True,
-    )
+        out.print(f"{count:,} not mended: {visible(why)}", soft_wrap=True)
+    err.print(trial.sentence + ("; --apply sends them." if trial.matched else "."), soft_wrap=True)
 
 
-def _redrive(
-    settings: Settings, asked: Any, patch: Any, limits: tuple[float | None, int | None, bool], as_json: bool
-) -> None:
-    from iot_platform.workbench.redriving import Job, Redriven, redrive  # noqa: PLC0415 - DuckDB takes half a second
+def _redrive(settings: Settings, job: Any, as_json: bool) -> None:
+    from iot_platform.workbench.redriving import Redriven, redrive  # noqa: PLC0415 - DuckDB takes half a second
 
     def tell(so_far: Redriven) -> None:
         if not as_json:
             err.print(f"{so_far.sent:,} sent, {so_far.left:,} to go.")
 
-    rate, most, parked = limits
-    job = Job(asked, patch, parked=parked, most=most, rate=rate or settings.dlq.rate)
     result = redrive(settings, job, clock=SystemClock(), stop=stop_for(False), tell=tell)
     if as_json:
         print_json(vars(result))
         return
     for why, count in result.why.most_common(5):
-        err.print(f"{count:,} cannot be patched: {why}", markup=False, soft_wrap=True)
+        err.print(f"{count:,} cannot be patched: {why}", soft_wrap=True)
     err.print(result.sentence, soft_wrap=True)
     err.print("`iot-platform dlq list` says what became of them, once they are validated and loaded.", soft_wrap=True)
 
@@ -219,4 +216,4 @@ def _asked(settings: Settings, chosen: Filter, sources: list[str] | None, everyt
 
 
 def _cell(text: str | None) -> str:
-    return "(absent)" if text is None else text
+    return "(absent)" if text is None else visible(text)

@@ -39,7 +39,7 @@ def broker_crash(
     from iot_platform.drills import broker_crash as crash  # noqa: PLC0415 - DuckDB takes half a second
 
     cache_dir = prepared_settings().cache_dir
-    made = Drill(crash.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    made = Drill(crash.NAME, lambda text: err.print(text, soft_wrap=True), SystemClock())
     with _errors_alone():  # that a killed broker does not answer, the drill tells
         outcome = crash.run(made, crash.CrashPlan(rate, seconds, keep), cache_dir)
     _show(outcome, as_json)
@@ -53,7 +53,7 @@ def nulls(
     from iot_platform.drills import nulls as drill_of_nulls  # noqa: PLC0415 - DuckDB takes half a second
 
     cache_dir = prepared_settings().cache_dir
-    made = Drill(drill_of_nulls.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    made = Drill(drill_of_nulls.NAME, lambda text: err.print(text, soft_wrap=True), SystemClock())
     _show(drill_of_nulls.run(made, drill_of_nulls.NullsPlan(rate, seconds, keep), cache_dir), as_json)
 
 
@@ -68,7 +68,7 @@ def morning(
     from iot_platform.drills import morning as drill_of_a_morning  # noqa: PLC0415 - DuckDB takes half a second
 
     cache_dir = prepared_settings().cache_dir
-    made = Drill(drill_of_a_morning.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    made = Drill(drill_of_a_morning.NAME, lambda text: err.print(text, soft_wrap=True), SystemClock())
     _show(drill_of_a_morning.run(made, drill_of_a_morning.MorningPlan(rate, hours, keep), cache_dir), as_json)
 
 
@@ -90,6 +90,6 @@ def _show(outcome: Outcome, as_json: bool) -> None:
     else:
         failed = [claim.text for claim in outcome.claims if not claim.held]
         verdict = f"{len(failed)} of {len(outcome.claims)} claims did not hold" if failed else "every claim held"
-        out.print(f"Drill {outcome.drill}: {verdict}; {outcome.seconds:.0f} s.", markup=False, soft_wrap=True)
+        out.print(f"Drill {outcome.drill}: {verdict}; {outcome.seconds:.0f} s.", soft_wrap=True)
     if not outcome.held:
         raise typer.Exit(1)

@@ -25,9 +25,9 @@ def health(
         print_json({"healthy": all(one.healthy for one in found), "processes": [one.as_document() for one in found]})
     else:
         for one in found:
-            out.print(f"{one.name}: {in_words(one)}", soft_wrap=True, markup=False)
+            out.print(f"{one.name}: {in_words(one)}", soft_wrap=True)
         for step in dict.fromkeys(one.next_step for one in found if one.next_step):
-            err.print(step, soft_wrap=True, markup=False)
+            err.print(step, soft_wrap=True)
     if not all(one.healthy for one in found):
         raise typer.Exit(1)
 

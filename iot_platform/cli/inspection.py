@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from iot_platform.cli.common import (
     DEFAULT_STREAM,
@@ -62,9 +63,7 @@ def _print_audit(document: dict[str, Any]) -> None:
     loaded = document["loaded"]
     out.print(table("Warehouse", ["readings", "dead letters"], [[loaded["valid"], loaded["dead"]]]))
     for finding in document["findings"]:
-        err.print(
-            f"! {finding['text']} {finding.get('next_step', '')}".rstrip(), style="red", soft_wrap=True, markup=False
-        )
+        err.print(f"! {finding['text']} {finding.get('next_step', '')}".rstrip(), style="red", soft_wrap=True)
     if not document["findings"]:
         err.print("Every reading is accounted for.")
 
@@ -79,7 +78,7 @@ def query(
 
     if sql is None:
         for name, text in example_queries().items():
-            out.print(f"[bold]{name}[/bold]  {text.splitlines()[0].lstrip('- ')}")
+            out.print(Text.assemble((name, "bold"), "  ", text.splitlines()[0].lstrip("- ")))
         err.print('Run one with `iot-platform query NAME`, or any SQL with `iot-platform query "SELECT …"`.')
         return
     settings = prepared_settings()

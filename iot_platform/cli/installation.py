@@ -44,7 +44,7 @@ def up(
 
 
 def _tell(text: str) -> None:
-    err.print(text, markup=False, soft_wrap=True)
+    err.print(text, soft_wrap=True)
 
 
 def _tell_where_to_look(settings: Settings) -> None:

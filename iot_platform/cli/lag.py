@@ -41,7 +41,7 @@ def lag(
         return
     for one in shown:
         out.print(lag_table(one))
-        out.print(one.text, soft_wrap=True, markup=False)
+        out.print(one.text, soft_wrap=True)
     others = [one for one in report.groups if one not in shown] if group is None else []
     if others:
         rows = [[one.group, one.messages, one.seconds, str(one.status)] for one in others]
@@ -50,7 +50,7 @@ def lag(
     for pause in pauses.values():
         err.print(pause["text"], soft_wrap=True)
     if report.unanswered:
-        err.print(f"Kafka did not tell of {', '.join(report.unanswered)}.", soft_wrap=True, markup=False)
+        err.print(f"Kafka did not tell of {', '.join(report.unanswered)}.", soft_wrap=True)
 
 
 def _shown(report: LagReport, pattern: str | None, *, everyone: bool) -> list[GroupLag]:

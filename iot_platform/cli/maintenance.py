@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _tell(text: str) -> None:
-    err.print(text, markup=False, soft_wrap=True)
+    err.print(text, soft_wrap=True)
 
 
 NumberOption = Annotated[int | None, typer.Option("--number", min=1, help="One broker alone.")]

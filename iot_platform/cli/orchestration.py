@@ -69,7 +69,7 @@ def streams_list(as_json: JsonOption = False) -> None:
         err.print("`iot-platform streams start NAME` starts what was stopped.")
     for stream in settings.streams:
         if told := scaling_text(settings, desired, stream):
-            err.print(f"{stream}: {told}", soft_wrap=True, markup=False)
+            err.print(f"{stream}: {told}", soft_wrap=True)
 
 
 @streams.command("stop")
@@ -118,7 +118,7 @@ def streams_scale(
     if rows:
         out.print(table(f"Validators of {stream}", ["at (UTC)", "before", "after", "who", "why"], rows))
     not_scaled = f"{found['wanted']}, as streams.{stream}.validators says; with validators_most they follow the lag."
-    out.print(found["text"] or not_scaled, soft_wrap=True, markup=False)
+    out.print(found["text"] or not_scaled, soft_wrap=True)
 
 
 StreamArgument = Annotated[str, typer.Argument(help="The stream's name, such as iot_data.")]
@@ -155,7 +155,7 @@ def streams_abort_hanging(stream: StreamArgument) -> None:
     for topic in (topology.ledger, topology.validated, topology.dead_letters):
         for hanging in find_hanging(settings, topic):
             abort(settings, hanging)
-            err.print(f"Aborted: {hanging}.", markup=False, soft_wrap=True)
+            err.print(f"Aborted: {hanging}.", soft_wrap=True)
             count += 1
     if not count:
         err.print(

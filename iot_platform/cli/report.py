@@ -54,19 +54,19 @@ def _send(settings: Settings, made: Any) -> dict[str, dict[str, Any]]:
 
     outcomes = send_report(settings, made)
     for channel, outcome in outcomes.items():
-        err.print(f"{channel} took it." if outcome.sent else outcome.detail, markup=False, soft_wrap=True)
+        err.print(f"{channel} took it." if outcome.sent else outcome.detail, soft_wrap=True)
     return {channel: {"sent": outcome.sent, "detail": outcome.detail} for channel, outcome in outcomes.items()}
 
 
 def _tell(made: Any) -> None:
     verdict = made.verdict
-    out.print(f"{verdict.word}: {verdict.sentence}", markup=False, soft_wrap=True)
+    out.print(f"{verdict.word}: {verdict.sentence}", soft_wrap=True)
     for finding in verdict.findings:
         since = f" {finding.since[:1].upper()}{finding.since[1:]}." if finding.since else ""
-        out.print(f"- {finding.what}{since} {finding.what_to_do}", markup=False, soft_wrap=True)
+        out.print(f"- {finding.what}{since} {finding.what_to_do}", soft_wrap=True)
     if verdict.note:
-        out.print(verdict.note, markup=False, soft_wrap=True)
-    out.print(str(made.html), markup=False, soft_wrap=True)
+        out.print(verdict.note, soft_wrap=True)
+    out.print(str(made.html), soft_wrap=True)
 
 
 def _document(made: Any, sent: dict[str, dict[str, Any]]) -> dict[str, Any]:

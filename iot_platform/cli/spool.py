@@ -52,7 +52,7 @@ def _spools(settings: Settings) -> list[dict[str, Any]]:
     for stream in settings.streams:
         accounts, troubles = read_accounts_there_are(settings.spool_dir, stream)
         for trouble in troubles:
-            err.print(str(trouble), style="red", soft_wrap=True, markup=False)
+            err.print(str(trouble), style="red", soft_wrap=True)
         found += [_spool(stream, account, now_ms) for account in accounts]
     return found
 
@@ -78,14 +78,14 @@ def spool_show(place: PlaceArgument, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({**_document(batch), "readable": [_reading(one) for one in readable]})
         return
-    out.print(f"{batch.place}: {batch.why}", soft_wrap=True, markup=False)
+    out.print(f"{batch.place}: {batch.why}", soft_wrap=True)
     out.print(
         f"{batch.readings:,} readings in {len(batch.block):,} bytes; stored CRC32 {batch.crc32:08x}, now "
         f"{batch.crc32_now:08x}. {len(readable):,} can be cut out; nothing vouches for their bytes.",
         soft_wrap=True,
     )
     for one in readable:
-        out.print(f"  {one.key!r} {one.value!r}", soft_wrap=True, markup=False)
+        out.print(f"  {one.key!r} {one.value!r}", soft_wrap=True)
 
 
 @spool.command("export")

@@ -39,18 +39,25 @@ class LettersConfig(dg.Config):
 
 
 class FixConfig(LettersConfig):
-    """A patch of dlq.patches_dir by its name. Without `apply` it is only tried: the run says what it would do."""
+    """A patch of dlq.patches_dir by its name. Without `apply` it is only tried: the run says what it would do.
+
+    At most `limit` records, the oldest first (0: all), `rate` a second (0: as dlq.rate says).
+    """
 
     patch: str
     apply: bool = False
     parked: bool = False
+    limit: int = 0
+    rate: float = 0.0
 
 
 class RedriveConfig(LettersConfig):
-    """Send again as they were. `everything`: all that the other options leave."""
+    """Send again as they were. `everything`: all that the other options leave; `limit` and `rate` as in fixing."""
 
     everything: bool = False
     parked: bool = False
+    limit: int = 0
+    rate: float = 0.0
 
 
 class ParkConfig(LettersConfig):
@@ -71,10 +78,11 @@ def fix_dead_letters(context: dg.OpExecutionContext, config: FixConfig) -> None:
     with failing():
         patch = load_patch(settings, config.patch)
         asked = _asked(settings, config, patch.when, everything=True)
+        job = _job(settings, asked, patch, config)
         if config.apply:
-            _redrive(context, settings, asked, patch, parked=config.parked)
+            _redrive(context, settings, job)
             return
-        trial = try_patch(settings, asked, patch, _SAMPLES)
+        trial = try_patch(settings, job, _SAMPLES, SystemClock().now())
     rows = [
         {"source": sample.source, "field": change.field, "is": change.before, "would be": change.after,
          "still dead because": sample.still}
@@ -82,12 +90,10 @@ def fix_dead_letters(context: dg.OpExecutionContext, config: FixConfig) -> None:
         for change in sample.changes
     ]  # fmt: skip
     why = [{"dead letters": count, "not mended because": text} for text, count in _why(trial)]
-    counts = {name: getattr(trial, name) for name in ("matched", "valid", "dead", "unrecoverable", "unchanged")}
-    context.log.info(
-        f"{trial.matched:,} matched: {trial.valid:,} would be valid, {trial.dead:,} dead again, "
-        f"{trial.unrecoverable:,} cannot be patched, {trial.unchanged:,} would not change. Nothing was sent; "
-        "launch it with apply: true to send them."
-    )
+    counts = {
+        name: getattr(trial, name) for name in ("matched", "valid", "dead", "unrecoverable", "unchanged", "too_old")
+    }
+    context.log.info(f"{trial.sentence}; launch it with apply: true to send them.")
     context.add_output_metadata({**counts, "changes": table_preview(rows), "not mended": table_preview(why)})
 
 
@@ -97,7 +103,7 @@ def redrive_dead_letters(context: dg.OpExecutionContext, config: RedriveConfig) 
     settings = load_settings()
     with failing():
         asked = _asked(settings, config, When(), everything=config.everything)
-        _redrive(context, settings, asked, None, parked=config.parked)
+        _redrive(context, settings, _job(settings, asked, None, config))
 
 
 @dg.op
@@ -114,12 +120,20 @@ def park_dead_letters(context: dg.OpExecutionContext, config: ParkConfig) -> Non
     context.add_output_metadata({done: count})
 
 
-def _redrive(
-    context: dg.OpExecutionContext, settings: Settings, asked: Any, patch: Patch | None, *, parked: bool
-) -> None:
-    from iot_platform.workbench.redriving import Job, redrive  # noqa: PLC0415 - polars and DuckDB take a second
+def _job(settings: Settings, asked: Any, patch: Patch | None, config: FixConfig | RedriveConfig) -> Any:
+    from iot_platform.workbench.jobs import Job  # noqa: PLC0415 - DuckDB takes a moment
 
-    job = Job(asked, patch, parked=parked, rate=settings.dlq.rate)
+    if config.limit < 0 or config.rate < 0:
+        raise UsageError(
+            "limit and rate cannot be negative.", next_step="Give 0 for all, and for the rate of dlq.rate."
+        )
+    rate = config.rate or settings.dlq.rate
+    return Job(asked, patch, parked=config.parked, most=config.limit or None, rate=rate)
+
+
+def _redrive(context: dg.OpExecutionContext, settings: Settings, job: Any) -> None:
+    from iot_platform.workbench.redriving import redrive  # noqa: PLC0415 - polars and DuckDB take a second
+
     result = redrive(
         settings, job, clock=SystemClock(), stop=Stop(),
         tell=lambda so_far: context.log.info(f"{so_far.sent:,} sent, {so_far.left:,} to go."),

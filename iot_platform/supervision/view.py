@@ -32,7 +32,7 @@ def follow(settings: Settings, clock: Clock, supervisor: Supervisor) -> None:
     before = read_status(settings, clock)
     if not console.is_terminal:
         while not stop.wait(_PLAIN_REFRESH_SECONDS) and supervisor.pid() is not None:
-            console.print(one_line(read_status(settings, clock)), soft_wrap=True)
+            console.print(one_line(read_status(settings, clock)), soft_wrap=True, markup=False)
         return
     with Live(render(before, None), console=console, refresh_per_second=2, transient=False) as live:
         while not stop.wait(_REFRESH_SECONDS) and supervisor.pid() is not None:

@@ -48,6 +48,9 @@ class Asked:
             "statuses": list(self.statuses) or None, "source_partition": None, "source_offsets": None,
             **asdict(self.when.check()),
         }  # fmt: skip
+        for name in ("sensor", "location"):  # * and ? stand for any characters; GLOB knows brackets as well
+            if common[name] is not None:
+                common[name] = common[name].replace("\\", "\\\\").replace("[", "\\[")
         if not self.sources:
             yield common
         for partition in sorted({source.partition for source in self.sources}):

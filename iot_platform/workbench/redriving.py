@@ -15,16 +15,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from iot_platform.clock import Clock
-from iot_platform.contract.patches import Patch, parse_patch
+from iot_platform.contract.patches import parse_patch
 from iot_platform.contract.patching import UnpatchableError
 from iot_platform.contract.topology import Topology
 from iot_platform.faultpoints import faultpoint
 from iot_platform.lifecycle import Stop, lease
-from iot_platform.settings import RetentionSettings, Settings
+from iot_platform.settings import Settings
 from iot_platform.stream.redrive import Outgoing, RawTopic
 from iot_platform.warehouse.connection import open_warehouse
 from iot_platform.warehouse.marts import transaction
@@ -41,22 +40,11 @@ from iot_platform.warehouse.workbench import (
     ask_letters,
     unsent,
 )
+from iot_platform.workbench.jobs import Job, oldest_to_send
 from iot_platform.workbench.letters import Asked, Letter
 from iot_platform.workbench.preparing import Prepared, identity, outgoing, prepare
 
 _BATCH = 500
-_SAFE_SHARE = 0.95  # of retention; the rest is time to be validated and loaded in
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is to be sent again. `most` None: all that is asked for; `rate` in records a second."""
-
-    asked: Asked
-    patch: Patch | None = None
-    parked: bool = False
-    most: int | None = None
-    rate: float = 1_000.0
 
 
 @dataclass
@@ -135,7 +123,7 @@ class _Run:
         self._raw = RawTopic(settings, self._stream)
         self._name = job.patch.name if job.patch else None
         self._digest = job.patch.digest if job.patch else None
-        self._oldest = clock.now() - _kept(settings.stream(self._stream).retention)
+        self._oldest = oldest_to_send(settings.stream(self._stream).retention, clock.now())
         self._known: list[Known] = []
         self.result = Redriven()
 
@@ -160,12 +148,7 @@ class _Run:
         self._write_known()
 
     def send_all(self, stop: Stop) -> None:
-        statuses = ["untouched", *(["parked"] if self._job.parked else [])]
-        if self._job.patch or self._job.asked.sources:
-            statuses.append("unrecoverable")
-        asked = replace(self._job.asked, statuses=tuple(statuses))
-        if self._job.patch:
-            asked = replace(asked, not_tried=self._job.patch.digest)
+        asked = self._job.taken
         keys = self._keys(asked)
         self.result.chosen = self.result.left = len(keys)
         began = self._clock.monotonic()
@@ -180,11 +163,10 @@ class _Run:
         self._write_known()
 
     def _keys(self, asked: Asked) -> list[Source]:
-        most = self._job.most if self._job.most is not None else 1 << 62
         keys: list[Source] = []
         with open_warehouse(self._settings, read_only=True) as connection:
             for named in asked.named():
-                rows = ask_letters(connection, "places", {**named, "most": most - len(keys)})
+                rows = ask_letters(connection, "places", {**named, "most": self._job.limit - len(keys)})
                 keys += [Source(row["source_partition"], row["source_offset"]) for row in rows]
         return keys
 
@@ -272,14 +254,6 @@ class _Run:
             with open_warehouse(self._settings) as connection, transaction(connection):
                 add_known(connection, self._stream, self._known, self._clock.now())
             self._known = []
-
-
-def _kept(retention: RetentionSettings) -> timedelta:
-    """How old a record may be, for Kafka removes by the time stamp, which stays that of the first acceptance.
-
-    One that is older could be removed before it is validated or loaded.
-    """
-    return timedelta(days=min(retention.raw_days, retention.validated_days, retention.dlq_days) * _SAFE_SHARE)
 
 
 def _letters(connection: Connection, asked: Asked, sources: Sequence[Source]) -> list[Letter]:

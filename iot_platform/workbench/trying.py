@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from iot_platform.clock import unix_millis
@@ -16,11 +17,11 @@ from iot_platform.contract.reading import Freshness
 from iot_platform.contract.reasons import Reason
 from iot_platform.settings import Settings
 from iot_platform.warehouse.workbench import Connection, ask_letters
-from iot_platform.workbench.letters import Asked, Letter, published
+from iot_platform.workbench.jobs import Job, oldest_to_send
+from iot_platform.workbench.letters import Letter, published
 from iot_platform.workbench.preparing import Prepared, prepare
 
 _BATCH = 2_000
-_MOST = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,10 @@ class Sample:
 
 @dataclass
 class Trial:
-    """Counts of dead letters: matched = valid + dead + unchanged + unrecoverable."""
+    """Counts of dead letters: matched = valid + dead + unchanged + unrecoverable; too old ones are not tried."""
 
     matched: int = 0
+    too_old: int = 0
     valid: int = 0
     dead: int = 0
     unchanged: int = 0
@@ -45,25 +47,43 @@ class Trial:
     unrecoverable_because: Counter[str] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
 
+    @property
+    def sentence(self) -> str:
+        """As the run's own, of what it would do."""
+        old = (
+            f" {self.too_old:,} are older than Kafka keeps records of the stream, and would not be sent."
+            if self.too_old
+            else ""
+        )
+        return (
+            f"{self.matched:,} matched: {self.valid:,} would be valid, {self.dead:,} dead again, "
+            f"{self.unrecoverable:,} cannot be patched, {self.unchanged:,} would not change.{old} Nothing was sent"
+        )
+
     def as_document(self) -> dict[str, Any]:
-        return asdict(self)
+        reasons = {name: dict(getattr(self, name)) for name in ("dead_because", "unrecoverable_because")}
+        return {**vars(self), **reasons, "samples": [asdict(sample) for sample in self.samples]}
 
 
-def try_patch(settings: Settings, asked: Asked, patch: Patch, samples: int) -> Trial:
-    """Try a patch on the dead letters that `dlq fix --apply` would take, from the reader's copy.
+def try_patch(settings: Settings, job: Job, samples: int, now: datetime) -> Trial:
+    """Try the job's patch on the dead letters that it would send, from the reader's copy.
 
     Deduplication is not asked: a reading that was accepted meanwhile counts as valid here, and becomes a duplicate.
     """
-    options = settings.stream(asked.stream)
+    assert job.patch is not None
+    options = settings.stream(job.asked.stream)
     freshness = Freshness(options.max_age_seconds, options.max_ahead_seconds)
     judge = Judge(load_catalogue(options.catalogue), freshness, options.max_message_bytes)
-    asked = replace(asked, statuses=("untouched", "unrecoverable"))
+    oldest = oldest_to_send(options.retention, now)
     trial = Trial()
     with published(settings) as connection:
-        for named in asked.named():
-            keys = ask_letters(connection, "places", {**named, "most": _MOST})
+        for named in job.taken.named():
+            keys = ask_letters(connection, "places", {**named, "most": job.limit - trial.matched - trial.too_old})
             for start in range(0, len(keys), _BATCH):
-                _try(trial, judge, _letters(connection, named, keys[start : start + _BATCH]), patch, samples)
+                letters = _letters(connection, named, keys[start : start + _BATCH])
+                young = [letter for letter in letters if letter.accepted_at >= oldest]
+                trial.too_old += len(letters) - len(young)
+                _try(trial, judge, young, job.patch, samples)
     return trial
 
 

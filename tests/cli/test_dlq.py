@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,11 @@ from iot_platform.warehouse.connection import open_warehouse
 from tests.orchestration.here import installed
 from tests.quality.fleet_loads import Record
 from tests.quality.rows import NOON, dead, load
+
+_WHOLE = (
+    b'{"message_id":"5f0c0a52-7f3e-4ad1-8a5f-6f3f0a1f9f11","sensor_id":"hall-1","sensor_type":"temperature",'
+    b'"generated_at":"2026-07-01T12:00:00Z","value":70.7,"unit":"degF","schema_version":1}'
+)
 
 
 def letters() -> list[Record]:
@@ -111,3 +116,52 @@ def test_park_takes_what_is_named_once_and_release_gives_it_back(filled: Setting
     assert dlq("park", "--release", parked[0]["source"]) == {"released": 1}
     publish(filled)
     assert len(sources("--status", "parked")) == 2
+
+
+def test_what_a_sender_wrote_is_shown_and_never_obeyed(filled: Settings) -> None:
+    hostile = dead(NOON, "hall-1", (Code.UNIT, "[/b][red]"), value=b'{"unit":"[/b]\x1b[2J"}')
+    with open_warehouse(filled) as connection:
+        load(connection, dead_letters=[hostile])
+    publish(filled)
+    (source,) = sources("--sensor", "hall-1")
+    for words in (["dlq", "list"], ["dlq", "show", source], ["query", "SELECT reasons FROM dead_letters"]):
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.exit_code == 0
+        assert "[/b][red]" in done.output
+        assert "\x1b" not in done.output
+
+
+def test_brackets_in_a_filter_stand_for_themselves(filled: Settings) -> None:
+    with open_warehouse(filled) as connection:
+        load(connection, dead_letters=[dead(NOON, "a", (Code.UNIT, "unit"), value=b'{"location":"Hall [2]"}')])
+    publish(filled)
+    assert len(sources("--location", "Hall [2]")) == 1
+    assert len(sources("--location", "Hall [*]")) == 1
+    assert sources("--location", "Hall [12]") == []
+
+
+@pytest.fixture
+def of_today(filled: Settings) -> Settings:
+    """Three more, the newest first, of which two are young enough to be sent."""
+    now = datetime.now(UTC)
+    with open_warehouse(filled) as connection:
+        for moment in (now - timedelta(minutes=1), now - timedelta(minutes=2), now - timedelta(days=60)):
+            load(connection, dead_letters=[dead(moment, "hall-1", (Code.UNIT, "unit"), value=_WHOLE)])
+    publish(filled)
+    return filled
+
+
+def test_a_trial_takes_what_the_run_would(of_today: Settings) -> None:
+    def tried(*options: str) -> tuple[int, int]:
+        trial = dlq("fix", "fahrenheit", *options)
+        return trial["matched"], trial["too_old"]
+
+    assert tried() == (2, 1)
+    assert tried("--limit", "2") == (1, 1), "the oldest first"
+    (newest, *_) = sources("--sensor", "hall-1")
+    assert tried(newest) == (1, 0)
+    assert dlq("park", newest) == {"parked": 1}
+    publish(of_today)
+    assert tried() == (1, 1)
+    assert tried("--parked") == (2, 1)
+    assert tried(newest) == (0, 0)

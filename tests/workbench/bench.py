@@ -17,8 +17,9 @@ from iot_platform.stream.clients import Clients
 from iot_platform.warehouse.connection import open_warehouse
 from iot_platform.warehouse.marts import ask_rows
 from iot_platform.warehouse.workbench import ask_letters
+from iot_platform.workbench.jobs import Job
 from iot_platform.workbench.letters import Asked, Letter
-from iot_platform.workbench.redriving import Job, Redriven, redrive
+from iot_platform.workbench.redriving import Redriven, redrive
 from tests.support.pipeline import validated
 
 FIX_UNIT = '[when]\nreason = "unit"\n[[steps]]\nop = "convert"\nfrom = "degF"\nto = "Cel"\n'

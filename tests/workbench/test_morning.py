@@ -19,6 +19,7 @@ from iot_platform.lifecycle import Bounds
 from iot_platform.pipeline.publish import Publisher
 from iot_platform.settings import Settings
 from iot_platform.workbench.files import load_patch
+from iot_platform.workbench.jobs import Job
 from iot_platform.workbench.letters import Asked, count_letters
 from iot_platform.workbench.trying import Trial, try_patch
 from tests.support.fleet_producer import run_fleet
@@ -50,7 +51,8 @@ def sent(bench: Bench, patch: str) -> dict[str, Any]:
 def tried(bench: Bench, patch: str) -> Trial:
     settings = bench.settings.model_copy(update={"dlq": bench.settings.dlq.model_copy(update={"patches_dir": PATCHES})})
     made = load_patch(settings, patch)
-    return try_patch(settings, Asked(bench.topology.stream, made.when), made, samples=1)
+    job = Job(Asked(bench.topology.stream, made.when), made)
+    return try_patch(settings, job, 1, SystemClock().now())
 
 
 def test_the_fleets_dead_letters_are_patched_once_through_a_kill_and_beside_live_data(bench: Bench) -> None:
