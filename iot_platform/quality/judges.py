@@ -131,7 +131,7 @@ def unaccounted(facts: Facts) -> Verdict:
         f"{count_of(missing, 'record')} of {', '.join(row['stream'] for row in rows)} cannot be accounted for, with "
         f"{count_of(findings, 'finding')} as of {moment(oldest)}"
         f"{': ' + first['first_finding'] if first['first_finding'] else '.'} "
-        f"`iot-platform audit {first['stream']}` lists them with what to do."
+        f"`iot-platform audit --stream {first['stream']}` lists them with what to do."
     )
     status = facts.levels.status(max(missing, findings))
     return offending(status, text, figures, rows, ("stream", "taken_at", "unaccounted", "findings", "first_finding"))
@@ -146,8 +146,8 @@ def duplicates(facts: Facts) -> Verdict:
     first = facts.rows[0]
     text = (
         f"{count_of(ids, 'message id')} stand more than once within the deduplication window, {first['message_id']} of "
-        f"{first['stream']} {first['times']} times. `iot-platform audit {first['stream']}` tells whether the validator "
-        "or the loader doubled them."
+        f"{first['stream']} {first['times']} times. `iot-platform audit --stream {first['stream']}` tells whether the "
+        "validator or the loader doubled them."
     )
     return offending(facts.levels.status(ids), text, figures, facts.rows, ("stream", "message_id", "times"))
 

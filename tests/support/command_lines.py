@@ -25,7 +25,8 @@ def refused(line: str, *, whole: bool = True) -> str:
             return f"{line}: no such command"
         found = commands[words.pop(0)]
     try:
-        with found.make_context(line, words, resilient_parsing=not whole):
+        with found.make_context(line, words):
             return ""
     except TyperException as error:
-        return f"{line}: {error}"
+        missing = type(error).__name__ == "MissingParameter"  # Typer exports no name for it
+        return "" if missing and not whole else f"{line}: {error}"
