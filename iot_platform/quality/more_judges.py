@@ -28,8 +28,9 @@ def _burst_of(stream: str, rows: Iterable[Row]) -> str:
     mine = [row for row in rows if row["stream"] == stream]
     first, sensors = mine[0], [one for row in mine for one in row["worst"]]
     return (
-        f"{count_of(first['affected'], 'sensor')} of {stream} (of {first['sensors']:,}) left out a field in the newest "
-        f"minute: {first['field']} is null in {per_cent(first['nulls'] / first['readings'])} of their readings. "
+        f"{count_of(first['affected'], 'sensor')} of {stream} (of {first['sensors']:,}) left out a field in "
+        f"their newest readings: {first['field']} is null in {per_cent(first['nulls'] / first['readings'])} of their "
+        "readings. "
         f"Fields: {named(mine, 'field', 6)}. Sensors: {named(sensors, 'sensor_id', 5)}. "
         f"Locations: {named(sensors, 'location', 5)}. Schema versions: {named(sensors, 'version', 5)}. "
         f"{cause_sentence([Share(**share) for share in first['shares']], first['affected'], first['sensors'])}"

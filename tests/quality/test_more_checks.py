@@ -73,7 +73,7 @@ def test_a_burst_is_told_with_fields_sensors_locations_versions_and_what_they_sh
     found = verdict(connection, chosen, "null_burst")
     assert found.figures == {"affected_share": 0.2, "affected_sensors": 4}
     for words in (
-        "4 sensors of iot_data (of 20) left out a field in the newest minute: battery_level is null in 50 % of",
+        "4 sensors of iot_data (of 20) left out a field in their newest readings: battery_level is null in 50 % of",
         "Fields: battery_level. Sensors: s-00, s-01, s-02, s-03. Locations: site-b. Schema versions: 1.",
         "Suspected cause: location site-b, which 4 of the 4 have and 0 of the others.",
     ):
@@ -106,6 +106,57 @@ def test_a_burst_is_over_when_the_newest_minute_is_well(connection: Connection, 
 def test_a_field_that_nobody_sends_is_no_burst(connection: Connection, chosen: Settings) -> None:
     load(connection, fleet(20, nulls=10))
     assert verdict(connection, chosen, "null_burst").status == "pass"
+
+
+def everyone(minutes: range, every_seconds: int, sensors: int = 20, **changes: Any) -> list[Record]:
+    """All sensors of two places, in these minutes after noon."""
+    return [
+        reading(NOON + timedelta(seconds=second), f"s-{n:02d}", location=f"site-{n % 2}", **changes)
+        for second in range(minutes.start * 60, minutes.stop * 60, every_seconds)
+        for n in range(sensors)
+    ]
+
+
+def test_a_field_that_all_sensors_drop_at_once_is_a_burst_and_stays_one(
+    connection: Connection, chosen: Settings
+) -> None:
+    load(connection, everyone(range(2), 5))
+    load(connection, everyone(range(2, 4), 5, battery_level=None))
+    found = verdict(connection, chosen, "null_burst", timedelta(minutes=4))
+    assert (found.status, found.figures["affected_sensors"]) == ("error", 20)
+    assert "battery_level is null in 100 % of their readings" in found.text
+    assert "Suspected cause: something that all of the stream share (20 of 20 sensors)" in found.text
+    load(connection, everyone(range(60, 62), 5, battery_level=None))  # an hour later: what is newest is all null
+    assert verdict(connection, chosen, "null_burst", timedelta(minutes=62)).status == "error"
+    made(connection, "null_rates")
+    load(connection, everyone(range(2_880, 2_882), 5, battery_level=None))  # two days later
+    assert verdict(connection, chosen, "null_burst", timedelta(minutes=2_882)).status == "error"
+
+
+@pytest.mark.parametrize("every_seconds", [30, 120])
+def test_slow_sensors_are_judged_by_their_newest_readings(
+    connection: Connection, chosen: Settings, every_seconds: int
+) -> None:
+    load(connection, everyone(range(12), every_seconds, sensors=20))
+    half = everyone(range(12, 20), every_seconds, sensors=10, signal_strength=None)
+    well = [one for one in everyone(range(12, 20), every_seconds) if one.key() >= b"s-10"]
+    load(connection, [*half, *well])
+    found = verdict(connection, chosen, "null_burst", timedelta(minutes=20))
+    assert (found.status, found.figures) == ("error", {"affected_share": 0.5, "affected_sensors": 10})
+
+
+def test_a_critical_field_that_all_leave_out_stays_a_burst_though_nothing_valid_comes(
+    connection: Connection, chosen: Settings
+) -> None:
+    load(connection, everyone(range(2), 5))
+    for minutes in (3, 40, 1_800):
+        at = NOON + timedelta(minutes=minutes)
+        null = (Code.NULL_CRITICAL, "value")
+        letters = [dead(at + timedelta(seconds=5 * n), f"s-{s:02d}", null) for n in range(12) for s in range(20)]
+        load(connection, [], letters)
+        found = verdict(connection, chosen, "null_burst", timedelta(minutes=minutes + 1))
+        assert (found.status, found.figures["affected_sensors"]) == ("error", 20)
+        assert "Locations: site-0, site-1." in found.text
 
 
 @pytest.mark.parametrize(("count", "status"), [(0, "pass"), (4, "pass"), (6, "warn"), (40, "error")])
