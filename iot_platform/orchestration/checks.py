@@ -12,6 +12,7 @@ from iot_platform.orchestration.failing import failing
 from iot_platform.quality.checks import CHECKS
 from iot_platform.quality.verdict import Verdict
 from iot_platform.settings import load_settings
+from iot_platform.supervision.unwanted import streams_off
 
 STREAMS = "streams"
 """The metadata with what the check says of each stream: the alerts are told by it whose trouble it is."""
@@ -45,7 +46,8 @@ def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResu
     settings, now = load_settings(), SystemClock().now()
     selected = {key.name for key in context.selected_asset_check_keys}
     with failing(), open_warehouse(settings) as connection:
-        verdicts = [evaluate(connection, settings, name, now) for name in CHECKS if name in selected]
+        off = streams_off(settings)
+        verdicts = [evaluate(connection, settings, name, now, off) for name in CHECKS if name in selected]
     for verdict in verdicts:
         context.log.info(f"{verdict.check}: {verdict.status}. {verdict.text}")
         yield result_of(verdict)

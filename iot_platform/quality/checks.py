@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,7 +48,12 @@ _ALL = (
         "Whether a sensor leaves out a field, in the last full hour or this one.",
         judges.null_rates,
     ),
-    Check("freshness", "readings", "How old the newest reading of each flowing stream is.", judges.freshness),
+    Check(
+        "freshness",
+        "readings",
+        "How old the newest reading of each stream is that flowed and that nobody switched off.",
+        judges.freshness,
+    ),
     Check(
         "unaccounted",
         "ledger_audit",
@@ -77,7 +82,7 @@ _ALL = (
     Check(
         "null_burst",
         "readings",
-        "Whether several sensors have begun to leave out a field, by the newest minute of each stream.",
+        "Whether several sensors have begun to leave out a field, by the newest readings of each.",
         more_judges.null_burst,
     ),
     Check(
@@ -103,8 +108,10 @@ _ALL = (
 CHECKS: Mapping[str, Check] = {check.name: check for check in _ALL}
 
 
-def evaluate(connection: Connection, settings: Settings, name: str, now: datetime) -> Verdict:
-    """The verdict of one check.
+def evaluate(
+    connection: Connection, settings: Settings, name: str, now: datetime, off: Collection[str] = ()
+) -> Verdict:
+    """The verdict of one check; `off` are the streams that a person has switched off.
 
     Raises UsageError for a check that there is not, SettingsError when the file of levels does not hold.
     """
@@ -114,19 +121,21 @@ def evaluate(connection: Connection, settings: Settings, name: str, now: datetim
     levels = load_levels(settings.quality.levels)[name]
     rows = ask_rows(connection, scripts.checks()[name], _named(settings, now))
     fleet = settings.fleet.stream if settings.fleet.enabled else ""
-    facts = Facts(rows, levels, now, tuple(settings.streams), fleet)
+    facts = Facts(rows, levels, now, tuple(settings.streams), fleet, off)
     return replace(check.judge(facts), check=name, table=check.table, streams=_by_stream(check, facts))
 
 
 def _by_stream(check: Check, facts: Facts) -> dict[str, StreamVerdict]:
-    """The judge's word on each stream alone; none where rows do not say whose they are."""
+    """The judge's word on each stream alone, also on one that is well and has no row: so an alert that is over says how
+    it is now. None where rows do not say whose they are."""
+    if not all("stream" in row for row in facts.rows):
+        return {}
     found = {}
-    for stream in dict.fromkeys(row.get("stream", "") for row in facts.rows):
-        if stream:
-            mine = [row for row in facts.rows if row["stream"] == stream]
-            fleet = facts.fleet if facts.fleet == stream else ""
-            alone = check.judge(replace(facts, rows=mine, streams=(stream,), fleet=fleet))
-            found[stream] = StreamVerdict(alone.status, alone.text)
+    for stream in dict.fromkeys([*(row["stream"] for row in facts.rows), *facts.streams]):
+        mine = [row for row in facts.rows if row["stream"] == stream]
+        fleet = facts.fleet if facts.fleet == stream else ""
+        alone = check.judge(replace(facts, rows=mine, streams=(stream,), fleet=fleet))
+        found[stream] = StreamVerdict(alone.status, alone.text)
     return found
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from iot_platform.clock import duration
 from iot_platform.quality.advice import FINDING_ADVICE, NAMES
+from iot_platform.quality.common_cause import cause_of
 from iot_platform.quality.levels import Levels
 from iot_platform.quality.verdict import Verdict, moment, offending, per_cent
 
 _FLOWS_FROM_HOURS = 3
+_GIVEN_UP_SECONDS = 7 * 86_400.0
 _OLD_SNAPSHOT_SECONDS = 600.0
 _OLD_AUDIT_SECONDS = 86_400.0
 
@@ -21,13 +24,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Facts:
-    """Rows of the check's query, its levels, the moment, the streams there are, and the fleet's (empty: it is off)."""
+    """Rows of the check's query, its levels, the moment, the streams there are, the fleet's (empty: it is off), and
+    those that a person has switched off."""
 
     rows: Sequence[Row]
     levels: Levels
     now: datetime
     streams: Sequence[str]
     fleet: str = ""
+    off: Collection[str] = ()
 
 
 def dead_letter_share(facts: Facts) -> Verdict:
@@ -52,12 +57,24 @@ def dead_letter_share(facts: Facts) -> Verdict:
         return Verdict(status, f"{text}.", figures)
     high = {name for name, (dead, records) in streams.items() if dead / records >= facts.levels.warn}
     offenders = [row for row in facts.rows if row["stream"] in high and row["share"] >= facts.levels.warn]
-    text += (
-        f"; most by sensor: {named(offenders, 'sensor_id')}. See dlq_summary for the reasons and what to do, and "
-        "dlq_samples for the records."
-    )
+    text += f"{_why_dead(worst, facts.rows, offenders)} `iot-platform dlq list` says what to do about each reason."
     return offending(
-        status, text, figures, offenders, ("stream", "sensor_id", "dead", "records", "share", "most_frequent_reason")
+        status, text, figures, offenders,
+        ("stream", "sensor_id", "location", "dead", "records", "share", "most_frequent_reason"),
+    )  # fmt: skip
+
+
+def _why_dead(stream: str, rows: Sequence[Row], offenders: Sequence[Row]) -> str:
+    """Reasons and fields, sensors and places, and what these sensors share."""
+    first = next(row for row in rows if row["stream"] == stream)
+    reasons = ", ".join(f"{one['code']} ({one['letters']:,})" for one in first["reasons"])
+    fields = f" Fields: {', '.join(first['fields'])}." if first["fields"] else ""
+    known = [row for row in offenders if row["stream"] == stream and row["sensor_id"] != "(none)"]
+    places = [row for row in known if row["location"]]
+    return (
+        f". Reasons: {reasons}.{fields} Most by sensor: {named(offenders, 'sensor_id')}."
+        + (f" Locations: {named(places, 'location')}." if places else "")
+        + cause_of(known)
     )
 
 
@@ -77,7 +94,7 @@ def null_rates(facts: Facts) -> Verdict:
         f"readings; worst is {first['field']} of {first['sensor_id']}: null in {first['nulls']:,} of "
         f"{first['readings']:,} ({per_cent(worst)}). Fields: {named(rows, 'field', 6)}. Sensors: "
         f"{named(rows, 'sensor_id', 5)}. Locations: {named(rows, 'location', 5)}. See null_rates by location: a single "
-        "sensor is broken, a whole location points to its gateway."
+        f"sensor is broken, a whole location points to its gateway.{cause_of(_of_field(rows, first))}"
     )
     return offending(
         facts.levels.status(worst), text, figures, rows,
@@ -85,15 +102,23 @@ def null_rates(facts: Facts) -> Verdict:
     )  # fmt: skip
 
 
+def _of_field(rows: Sequence[Row], first: Row) -> list[Row]:
+    """A row for each sensor that leaves out the same field of the same stream."""
+    mine = [row for row in rows if (row["stream"], row["field"]) == (first["stream"], first["field"])]
+    return list({row["sensor_id"]: row for row in mine}.values())
+
+
 def freshness(facts: Facts) -> Verdict:
-    """Of the streams that flow, the one whose newest reading is oldest decides."""
-    flowing = [row for row in facts.rows if row["hours"] >= _FLOWS_FROM_HOURS or row["stream"] == facts.fleet]
+    """Of the streams that flow, the one whose newest reading is oldest decides. One that flowed is expected to go on
+    until a person says otherwise."""
+    flowing = [
+        row
+        for row in facts.rows
+        if row["stream"] not in facts.off and (row["hours"] >= _FLOWS_FROM_HOURS or row["stream"] == facts.fleet)
+    ]
     seconds = max((max(0.0, row["seconds"]) for row in flowing), default=0.0)
     figures = {"seconds": seconds, "flowing_streams": len(flowing)}
-    idle = ", ".join(sorted(set(facts.streams) - {row["stream"] for row in flowing}))
-    rest = (
-        f" Not expected to flow, with readings in fewer than {_FLOWS_FROM_HOURS} of 24 hours: {idle}." if idle else ""
-    )
+    rest = _not_expected(facts, {row["stream"] for row in flowing})
     if not flowing:
         return Verdict("pass", f"No stream flows, so none can be late.{rest}", figures)
     worst = flowing[0]
@@ -104,9 +129,29 @@ def freshness(facts: Facts) -> Verdict:
     late = [row for row in flowing if row["seconds"] >= facts.levels.warn]
     text += (
         ". See whether its producer and validator run (`iot-platform status`), whether Kafka answers and whether "
-        f"loads succeed.{rest}"
+        f"loads succeed.{_given_up(late)}{rest}"
     )
     return offending(status, text, figures, late, ("stream", "newest", "seconds", "hours"))
+
+
+def _not_expected(facts: Facts, flowing: Collection[str]) -> str:
+    """Which streams are not expected to flow, and why not."""
+    off = ", ".join(sorted(set(facts.streams) & set(facts.off)))
+    idle = ", ".join(sorted(set(facts.streams) - set(facts.off) - set(flowing)))
+    return (f" Switched off by a person: {off}." if off else "") + (
+        f" Not expected to flow, with readings in fewer than {_FLOWS_FROM_HOURS} of 24 hours: {idle}." if idle else ""
+    )
+
+
+def _given_up(late: Sequence[Row]) -> str:
+    """How to end an alert for what will not come back: it does not end by itself, as if all were well."""
+    names = [row["stream"] for row in late if row["seconds"] >= _GIVEN_UP_SECONDS]
+    if not names:
+        return ""
+    return (
+        f" Given up on after 7 days: {', '.join(names)}. If it is not to come back, say so with "
+        f"`iot-platform streams stop validator-{names[0]}-0`."
+    )
 
 
 def unaccounted(facts: Facts) -> Verdict:
@@ -204,17 +249,21 @@ def silent_sensors(facts: Facts) -> Verdict:
     count = len(facts.rows)
     longest = max((row["silent_seconds"] for row in facts.rows), default=0.0)
     figures = {"silent_sensors": count, "longest_silence_seconds": longest}
-    status = facts.levels.status(count)
+    of_stream = Counter(row["stream"] for row in facts.rows)
+    several = [row for row in facts.rows if row["sensors"] and of_stream[row["stream"]] > 1]  # one is one broken sensor
+    shares = [of_stream[row["stream"]] / row["sensors"] for row in several]
+    status = facts.levels.status(count, max(shares, default=0.0))
     if not count:
         return Verdict(status, "Every sensor has reported within two of its intervals.", figures)
     first = facts.rows[0]
+    mine = [row for row in facts.rows if row["stream"] == first["stream"]]
     text = (
         f"{count_of(count, 'sensor')} should have reported by now and {'has' if count == 1 else 'have'} not: "
-        f"{named(facts.rows, 'sensor_id')} at "
+        f"{named(facts.rows, 'sensor_id', 10)} at "
         f"{named(facts.rows, 'location')}. {first['sensor_id']} has said nothing since {moment(first['since'])} and "
         f"missed {first['missed']:,} reports (one every {duration(first['expected_seconds'])}, "
-        f"{first['expected_by']}). See silent_sensors; "
-        "look at power and network there."
+        f"{first['expected_by']}).{cause_of(mine)} "
+        "`iot-platform query silent_sensors` names them all; look at power and network there."
     )
     return offending(
         status, text, figures, facts.rows,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -18,13 +18,14 @@ Status = Literal["pass", "warn", "error"]
 
 @dataclass(frozen=True)
 class Levels:
-    """A figure warns from `warn` on and is an error from `error` on."""
+    """A figure warns from `warn` on and is an error from `error` on, or where it is `error_share` of all."""
 
     warn: float
     error: float
+    error_share: float = math.inf
 
-    def status(self, figure: float) -> Status:
-        if figure >= self.error:
+    def status(self, figure: float, share: float = 0.0) -> Status:
+        if figure >= self.error or share >= self.error_share:
             return "error"
         return "warn" if figure >= self.warn else "pass"
 
@@ -32,6 +33,7 @@ class Levels:
 class _LevelsFile(msgspec.Struct, forbid_unknown_fields=True):
     warn: float
     error: float
+    error_share: float | None = None
 
 
 _decode = msgspec.toml.decode
@@ -49,7 +51,12 @@ def load_levels(path: Path | None) -> Mapping[str, Levels]:
     unknown = sorted(given.keys() - built_in.keys())
     if unknown:
         raise _refused(str(path), f"there is no check '{unknown[0]}'; there are {', '.join(built_in)}")
-    return {**built_in, **given}
+    return {**built_in, **{name: _completed(levels, built_in[name]) for name, levels in given.items()}}
+
+
+def _completed(given: Levels, built_in: Levels) -> Levels:
+    """With the share of the built-in ones where the file names none."""
+    return given if math.isfinite(given.error_share) else replace(given, error_share=built_in.error_share)
 
 
 def _read(path: Path) -> str:
@@ -74,7 +81,9 @@ def _levels(check: str, body: _LevelsFile, source: str) -> Levels:
         raise _refused(
             source, f"[{check}] must have 0 < warn <= error, not warn {body.warn:g} and error {body.error:g}"
         )
-    return Levels(body.warn, body.error)
+    if body.error_share is not None and not 0 < body.error_share <= 1:
+        raise _refused(source, f"[{check}] must have 0 < error_share <= 1, not {body.error_share:g}")
+    return Levels(body.warn, body.error, math.inf if body.error_share is None else body.error_share)
 
 
 def _refused(source: str, why: str) -> SettingsError:

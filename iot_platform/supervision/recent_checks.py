@@ -9,6 +9,7 @@ from iot_platform.pipeline.query import open_copy
 from iot_platform.quality.checks import CHECKS, evaluate
 from iot_platform.quality.verdict import Verdict
 from iot_platform.settings import Settings
+from iot_platform.supervision.unwanted import streams_off
 from iot_platform.watch.alerts.signals import Signal, check_signals
 
 WITHOUT_MARTS = ("dead_letter_share", "freshness", "null_burst", "unprocessable", "parked_letters")
@@ -19,7 +20,8 @@ def recent_verdicts(settings: Settings, now: datetime) -> tuple[list[Signal], se
     unjudged = {f"check/{name}" for name in CHECKS if name not in WITHOUT_MARTS}
     try:
         with open_copy(settings) as copy:
-            verdicts = [evaluate(copy, settings, name, now) for name in WITHOUT_MARTS]
+            off = streams_off(settings)
+            verdicts = [evaluate(copy, settings, name, now, off) for name in WITHOUT_MARTS]
     except PlatformError:  # there is none yet
         return [], unjudged | {f"check/{name}" for name in WITHOUT_MARTS}
     return [signal for verdict in verdicts for signal in _signals_of(verdict, now)], unjudged

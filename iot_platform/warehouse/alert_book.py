@@ -74,7 +74,7 @@ class AlertBook:
 
     def due(self, now: datetime) -> list[Row]:
         """To try now, oldest first: notice_id, channel, scheme, attempts, event, told_at, incident (JSON)."""
-        return self._rows(_DUE, [now])
+        return self._rows(_DUE, {"now": now})
 
     def settle(self, deliveries: Iterable[Mapping[str, Any]]) -> None:
         """Note what became of deliveries: notice_id, channel, outcome, attempts, next_at, detail."""
@@ -111,7 +111,7 @@ class AlertBook:
         return len(ended)
 
     def acknowledge(self, rule: str, subject: str, words: str) -> int:
-        """Note on the firing incidents of a rule, or of its one subject, who looks after them; how many there are."""
+        """Note on what fires of a rule (* = all), or of one subject, who looks after it; how many there are."""
         with self._transaction():
             return len(self._rows(_ACKNOWLEDGE, {"rule": rule, "subject": subject, "words": words}))
 
@@ -220,7 +220,9 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
 _DUE = """
 SELECT d.notice_id, d.channel, d.scheme, d.attempts, n.event, n.told_at, n.incident::VARCHAR AS incident
 FROM deliveries d JOIN notices n USING (notice_id)
-WHERE d.outcome = 'pending' AND d.next_at <= ?
+WHERE d.outcome = 'pending'
+  -- No wait is longer than six hours: a later moment was set by a clock that was ahead.
+  AND (d.attempts = 0 OR d.next_at <= $now OR d.next_at > $now + INTERVAL 6 HOUR)
 ORDER BY d.notice_id, d.channel
 """
 
@@ -244,7 +246,8 @@ UPDATE silences SET until = $made_at WHERE rule = $rule AND subject = $subject A
 
 _ACKNOWLEDGE = """
 UPDATE incidents SET acknowledged = $words
-WHERE rule = $rule AND ($subject = '' OR subject = $subject) AND fired_at IS NOT NULL AND resolved_at IS NULL
+WHERE $rule IN ('*', rule) AND ($subject = '' OR subject = $subject)
+  AND fired_at IS NOT NULL AND resolved_at IS NULL
 RETURNING subject
 """
 

@@ -1,8 +1,8 @@
--- Dead letters that were sent again for the last time in the last 24 hours, and are parked: what a person parked is
--- none of them.
-SELECT stream, count(*) AS letters, max(decided_at) AS newest_at,
-       arg_max('raw_' || stream || '/' || source_partition || '/' || source_offset, decision_id) AS source
-FROM dlq_decisions
-WHERE decision = 'park' AND detail LIKE 'dead after %' AND decided_at > $now - INTERVAL 24 HOUR
+-- Dead letters that were sent again for the last time in the last 24 hours, and are still parked: what a person parked is
+-- none of them, nor what was released or mended since.
+SELECT stream, count(*) AS letters, max(since) AS newest_at,
+       arg_max('raw_' || stream || '/' || source_partition || '/' || source_offset, since) AS source
+FROM dlq_status
+WHERE status = 'parked' AND detail LIKE 'dead after %' AND since > $now - INTERVAL 24 HOUR
 GROUP BY stream
 ORDER BY letters DESC, stream

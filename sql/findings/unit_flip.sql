@@ -10,18 +10,20 @@ WITH before AS (
     GROUP BY ALL
     HAVING count(*) >= 2
 ),
-others AS (
-    SELECT present.stream, present.sensor_id, median(other.median) AS middle,
+-- Once a type, with the sensor itself among them: of three or more, one does not move a median.
+types AS (
+    SELECT stream, sensor_type, median(median) AS middle,
            greatest(
-               1.4826 * mad(other.median), median((other.high - other.low) / 2), 0.01 * abs(median(other.median))
-           ) AS spread, count(*) AS sensors
+               1.4826 * mad(median), median((high - low) / 2), 0.01 * abs(median(median))
+           ) AS spread, count(*) - 1 AS sensors
     FROM present
-    JOIN present AS other ON other.stream = present.stream AND other.sensor_type = present.sensor_type
-        AND other.sensor_id <> present.sensor_id
-    JOIN (SELECT DISTINCT stream, sensor_type FROM lines) AS judged
-        ON judged.stream = present.stream AND judged.sensor_type = present.sensor_type
+    SEMI JOIN lines USING (stream, sensor_type)
     GROUP BY ALL
-    HAVING count(*) >= 2
+    HAVING count(*) >= 3
+),
+others AS (
+    SELECT stream, sensor_id, middle, spread, sensors
+    FROM present JOIN types USING (stream, sensor_type)
 ),
 measures AS (
     SELECT stream, sensor_id, middle, spread, 'it showed in the days before' AS whose, 1 AS rank FROM before

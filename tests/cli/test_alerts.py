@@ -56,6 +56,15 @@ def test_a_silence_of_what_there_is_not_or_for_no_time_is_refused(own: Settings)
             alerts("silence", *arguments, "--because", "x")
 
 
+def test_a_star_acknowledges_all_that_fires(own: Settings) -> None:
+    clock = ManualClock(SystemClock().now())
+    fires = [Signal("check", name, "iot_data", "error", "3", clock.now()) for name in ("unaccounted", "duplicates")]
+    evaluate(own, clock, fires)
+    assert "Noted on 2 alerts" in alerts("ack", "*").stderr
+    clock.advance(90_000)
+    assert evaluate(own, clock, fires).notices == ()
+
+
 def test_who_looks_after_an_alert_is_shown_and_it_is_reminded_of_no_more(own: Settings) -> None:
     clock = ManualClock(SystemClock().now())
     lost = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())

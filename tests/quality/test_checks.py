@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from iot_platform.settings import FleetSettings, QualitySettings, Settings, load
 from iot_platform.warehouse import scripts
 from iot_platform.warehouse.marts import Connection
 from iot_platform.warehouse.snapshots import LagRow, add_lag_snapshot, add_ledger_audit
+from iot_platform.watch.alerts.lifecycle import Incident, Key, Notice, advance
+from iot_platform.watch.alerts.rules import load_rules
+from iot_platform.watch.alerts.signals import check_signals
 from tests.quality.fleet_loads import Record
-from tests.quality.rows import NOON, dead, load, made, made_all, reading, warehouse
+from tests.quality.rows import NOON, dead, load, made, made_all, reading, repeats, warehouse
 
 PLANTED = "IOT_FLEET__ENABLED=false"
 
@@ -159,11 +163,49 @@ def test_freshness_is_the_age_of_the_newest_reading(
     assert "The newest reading of iot_data is" in found.text
 
 
-def test_a_stream_without_a_reading_for_a_day_is_idle(connection: Connection, chosen: Settings) -> None:
+@pytest.mark.parametrize("hours", [1, 22, 25, 30, 7 * 24 + 1])
+def test_a_stream_that_flowed_is_missed_until_a_person_switches_it_off(
+    connection: Connection, chosen: Settings, hours: int
+) -> None:
     load(connection, flow(6))
-    found = evaluate(connection, chosen, "freshness", NOON + timedelta(hours=25))
-    assert found.status == "pass"
-    assert "Not expected to flow, with readings in fewer than 3 of 24 hours: air_quality, iot_data." in found.text
+    now = NOON + timedelta(hours=hours)
+    found = evaluate(connection, chosen, "freshness", now)
+    assert (found.status, found.figures["seconds"]) == ("error", hours * 3600)
+    assert ("Given up on after 7 days: iot_data." in found.text) == (hours > 7 * 24)
+    off = evaluate(connection, chosen, "freshness", now, {"iot_data"})
+    assert off.status == "pass"
+    assert "Switched off by a person: iot_data." in off.text
+
+
+@pytest.mark.parametrize(("hours", "status"), [(1, "pass"), (6, "error")])
+def test_the_ledger_tells_for_long_whether_a_stream_flowed(
+    connection: Connection, chosen: Settings, hours: int, status: str
+) -> None:
+    rows = [replace(repeats(NOON - timedelta(hours=back), {}), valid=1) for back in range(hours)]
+    load(connection, flow(1), (), rows)
+    assert evaluate(connection, chosen, "freshness", NOON + timedelta(days=300)).status == status
+
+
+def test_the_alert_of_an_outage_stays_for_thirty_hours_and_ends_with_a_persons_word(
+    connection: Connection, chosen: Settings
+) -> None:
+    load(connection, flow(6))
+    load(connection, readings(500), stream="air_quality")
+    rules = [rule for rule in load_rules() if rule.name == "not_fresh"]
+    memory: dict[Key, Incident] = {}
+    told: list[Notice] = []
+    for hours in range(33):
+        now = NOON + timedelta(hours=hours)
+        found = evaluate(connection, chosen, "freshness", now, {"iot_data"} if hours >= 30 else ())
+        streams = {stream: (one.status, one.text) for stream, one in found.streams.items()}
+        signals = check_signals("freshness", found.status, found.text, streams, now)
+        memory, notices = advance(rules, memory, signals, now)
+        told += notices
+    assert {notice.incident.subject for notice in told} == {"iot_data"}
+    assert [notice.event for notice in told].count("fired") == 1
+    (over,) = [notice for notice in told if notice.event == "resolved"]
+    assert over.at >= NOON + timedelta(hours=30)
+    assert "Now: No stream flows, so none can be late. Switched off by a person: iot_data." in over.incident.text
 
 
 def test_the_stream_of_a_fleet_that_runs_is_never_idle(connection: Connection, chosen: Settings) -> None:

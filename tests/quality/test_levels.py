@@ -28,6 +28,13 @@ def test_a_level_is_reached_at_its_figure(figure: float, status: str) -> None:
     assert Levels(1, 2).status(figure) == status
 
 
+def test_a_share_of_few_is_an_error_too_and_stays_where_a_file_names_none(tmp_path: Path) -> None:
+    assert [Levels(1, 10, 0.25).status(2, share) for share in (0.24, 0.25)] == ["warn", "error"]
+    path = tmp_path / "levels.toml"
+    path.write_text("[silent_sensors]\nwarn = 2\nerror = 5\n")
+    assert load_levels(path)["silent_sensors"] == Levels(2, 5, load_levels(None)["silent_sensors"].error_share)
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -42,6 +49,7 @@ def test_a_level_is_reached_at_its_figure(figure: float, status: str) -> None:
         (b"[lag]\nwarn = nan\nerror = 2", "0 < warn"),
         (b"[lag]\nwarn = 1\nerror = inf", "0 < warn"),
         (b"lag = 3", "object"),
+        (b"[lag]\nwarn = 1\nerror = 2\nerror_share = 2", "0 < error_share <= 1, not 2"),
     ],
 )
 def test_a_file_that_does_not_hold_is_refused_in_a_sentence(tmp_path: Path, content: bytes, complaint: str) -> None:

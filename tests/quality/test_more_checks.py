@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from iot_platform.contract.reasons import Code
 from iot_platform.quality.checks import evaluate
 from iot_platform.quality.verdict import Verdict
 from iot_platform.settings import FleetSettings, Settings, load_settings
-from iot_platform.warehouse.marts import Connection
+from iot_platform.warehouse.marts import Connection, ask_rows
 from iot_platform.warehouse.workbench import Decision, Source, add_decisions
 from tests.quality.fleet_loads import Record
 from tests.quality.rows import NOON, dead, load, made, reading, repeats, warehouse
@@ -190,9 +191,30 @@ def test_letters_that_were_given_up_are_told_and_those_that_a_person_parked_are_
     assert verdict(connection, chosen, "parked_letters").status == "pass"
     given_up = Decision(Source(0, 2), "park", detail="dead after 5 attempts; dlq.max_attempts is 5")
     add_decisions(connection, "iot_data", [given_up], NOON)
+    add_decisions(connection, "iot_data", [replace(given_up, source=Source(0, 3))], NOON)
     found = verdict(connection, chosen, "parked_letters")
-    assert (found.status, found.figures) == ("error", {"letters": 1})
+    assert (found.status, found.figures) == ("error", {"letters": 2})
+    assert "raw_iot_data/0/" in found.text
+    add_decisions(connection, "iot_data", [Decision(Source(0, 3), "release")], NOON + timedelta(seconds=1))
+    found = verdict(connection, chosen, "parked_letters")
+    assert found.figures == {"letters": 1}
     assert "raw_iot_data/0/2" in found.text
+    add_decisions(connection, "iot_data", [Decision(Source(0, 2), "redrive")], NOON + timedelta(seconds=1))
+    assert verdict(connection, chosen, "parked_letters").status == "pass"
+
+
+@pytest.mark.parametrize("decision", ["redrive", "park"])
+def test_a_record_that_made_its_batch_fail_is_told_no_more_once_somebody_looked_after_it(
+    connection: Connection, chosen: Settings, decision: str
+) -> None:
+    letters = [dead(NOON, f"s-{n}", (Code.UNPROCESSABLE, "")) for n in range(2)]
+    load(connection, [], letters)
+    assert verdict(connection, chosen, "unprocessable").figures == {"letters": 2}
+    partition, offset = ask_rows(
+        connection, "SELECT source_partition AS partition, source_offset AS at FROM dead_letters LIMIT 1", {}
+    )[0].values()
+    add_decisions(connection, "iot_data", [Decision(Source(partition, offset), decision)], NOON)
+    assert verdict(connection, chosen, "unprocessable").figures == {"letters": 1}
 
 
 def test_a_check_says_of_each_stream_by_itself_how_it_is(connection: Connection, chosen: Settings) -> None:

@@ -16,6 +16,7 @@ KEPT_ONLY = "Information is kept and shown, not sent."
 _FIRST_RETRY_SECONDS = 30.0
 _LONGEST_RETRY_SECONDS = 900.0
 _GIVE_UP_SECONDS = 86_400.0
+_LONGEST_UNSURE_SECONDS = 14_400.0
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,23 @@ def why_not_sent(level: str, silenced: str = "") -> str:
     return silenced or (KEPT_ONLY if level == "info" else NO_CHANNEL)
 
 
-def retry_at(attempts: int, now: datetime, told_at: datetime) -> datetime | None:
-    """When to try again after so many attempts: at the next evaluation, then ever later; None = a day is enough."""
+def retry_at(attempts: int, now: datetime, told_at: datetime, *, unsure: bool = False) -> datetime | None:
+    """When to try again after so many attempts: at the next evaluation, then ever later; None = a day is enough.
+
+    `unsure`: it may have been taken, by a channel that is slow to say so. Then it is tried a dozen times a day, not a
+    hundred, for people may get it each time.
+    """
     if (now - told_at).total_seconds() >= _GIVE_UP_SECONDS:
         return None
     if attempts <= 1:
         return now
-    return now + timedelta(seconds=min(_LONGEST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2 ** min(attempts - 2, 10)))
+    longest, factor = (_LONGEST_UNSURE_SECONDS, 4) if unsure else (_LONGEST_RETRY_SECONDS, 2)
+    return now + timedelta(seconds=min(longest, _FIRST_RETRY_SECONDS * factor ** min(attempts - 2, 10)))
 
 
 def settled(one: Due, outcome: Outcome, now: datetime) -> Settled:
     attempts = one.attempts + 1
-    again = retry_at(attempts, now, one.notice.at) if outcome.again else None
+    again = retry_at(attempts, now, one.notice.at, unsure=outcome.unsure) if outcome.again else None
     after: Literal["sent", "pending", "failed"] = "sent" if outcome.sent else "pending" if again else "failed"
     return Settled(one.notice_id, one.channel.number, after, attempts, again, outcome.detail)
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from iot_platform.watch.alerts.rules import Rule, in_order
 from iot_platform.watch.alerts.signals import Signal, is_unknown, severity
@@ -29,6 +29,7 @@ Key = tuple[str, str]
 
 RULE_GONE = "Its rule is no longer in the file of rules."
 _MOST_ALSO = 50
+_MOMENTS = ("since", "fired_at", "noticed_at", "well_since", "covered_at")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class _Around:
     now: datetime
     unknown: Collection[str]
     silences: Sequence[Silence]
-    seen: Collection[tuple[str, str, str]]
+    seen: Mapping[tuple[str, str, str], str]
+    """What each signal says, by its cause."""
 
 
 def advance(
@@ -109,7 +111,8 @@ def advance(
     `unknown` names it. An incident leaves the memory with its resolve, or, still pending, as soon as all is well.
     """
     given = tuple(signals)
-    around = _Around(now, unknown, silences, frozenset((one.kind, one.name, one.subject) for one in given))
+    memory = {key: _not_after(incident, now) for key, incident in memory.items()}
+    around = _Around(now, unknown, silences, {(one.kind, one.name, one.subject): one.text for one in given})
     after: dict[Key, Incident] = {}
     notices: list[Notice] = []
     ordered = in_order(rules)
@@ -127,6 +130,13 @@ def advance(
     notices.extend(_without_rule(rules, memory, now))
     after = {key: _with_also(incident, after.values()) for key, incident in after.items()}
     return after, tuple(_as_known(notice, after) for notice in notices)
+
+
+def _not_after(incident: Incident, now: datetime) -> Incident:
+    """The incident as a clock that is right now would have it: one that was ahead must not hold back what is due."""
+    ahead = [name for name in _MOMENTS if (kept := getattr(incident, name)) is not None and kept > now]
+    changes: dict[str, Any] = dict.fromkeys(ahead, now)
+    return replace(incident, **changes) if ahead else incident
 
 
 def _of(rule: Rule, incidents: Memory) -> list[Incident]:
@@ -165,7 +175,7 @@ def _step(
     assert incident is not None
     if incident.cause not in around.seen and is_unknown(around.unknown, *incident.cause):
         return incident, None
-    return _on_well(rule, incident, around.now)
+    return _on_well(rule, incident, around.now, around.seen.get(incident.cause, ""))
 
 
 def _updated(rule: Rule, incident: Incident | None, signal: Signal, around: _Around) -> Incident:
@@ -230,13 +240,14 @@ def _told(event: Event, incident: Incident, now: datetime) -> tuple[Incident, No
     return told, Notice(event, told, now)
 
 
-def _on_well(rule: Rule, incident: Incident, now: datetime) -> tuple[Incident | None, Notice | None]:
+def _on_well(rule: Rule, incident: Incident, now: datetime, said: str) -> tuple[Incident | None, Notice | None]:
     if incident.fired_at is None:
         return None, None
     well_since = incident.well_since or now
     if _seconds(well_since, now) < rule.resolve_after_seconds:
         return replace(incident, well_since=well_since), None
-    return _resolved(replace(incident, well_since=well_since), now)
+    text = f"{incident.text} Now: {said}" if said else incident.text
+    return _resolved(replace(incident, well_since=well_since, text=text), now)
 
 
 def _without_rule(rules: Iterable[Rule], memory: Memory, now: datetime) -> Iterable[Notice]:

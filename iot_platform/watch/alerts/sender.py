@@ -34,11 +34,13 @@ class Channel:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one message to one channel; `detail` says why not, `again` whether another try may help."""
+    """What became of one message to one channel; `detail` says why not, `again` whether another try may help, `unsure`
+    that it may have been taken: nobody said."""
 
     sent: bool
     detail: str = ""
     again: bool = True
+    unsure: bool = False
 
 
 def channels_of(urls: Sequence[SecretStr]) -> tuple[Channel, ...]:
@@ -94,7 +96,7 @@ def _courier(
 
 def _outcome(channel: Channel, answer: Mapping[str, Any] | None, silent: str) -> Outcome:
     if answer is None:
-        return Outcome(sent=False, detail=f"{channel} {silent}.")
+        return Outcome(sent=False, detail=f"{channel} {silent}.", unsure=True)
     if answer["taken"]:
         return Outcome(sent=True)
     if not answer["known"]:

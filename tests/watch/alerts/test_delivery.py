@@ -18,3 +18,12 @@ def test_a_delivery_is_tried_at_once_again_then_ever_later_for_a_day() -> None:
     assert set(waits[6:]) == {900}
     assert timedelta(days=1) <= now - NOON < timedelta(days=1, minutes=15)
     assert attempts < 110
+
+
+def test_what_a_slow_channel_may_have_taken_is_sent_a_dozen_times_a_day_and_not_a_hundred() -> None:
+    waits, now, attempts = [], NOON, 1
+    while (again := retry_at(attempts, now, NOON, unsure=True)) is not None:
+        waits.append((again - now).total_seconds() / 60)
+        now, attempts = again, attempts + 1
+    assert waits == [0, 0.5, 2, 8, 32, 128, *[240] * 6]
+    assert timedelta(days=1) <= now - NOON < timedelta(days=1, hours=4)

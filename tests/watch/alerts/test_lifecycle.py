@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -174,6 +176,44 @@ def test_a_clock_that_goes_back_fires_and_resolves_nothing() -> None:
     assert notices == ()
     _, notices = advance([RULE], memory, [signal()], NOON + timedelta(seconds=60))
     assert [one.event for one in notices] == ["fired"]
+
+
+@given(st.text("x.?", max_size=12), st.integers(1, 10**7), st.text("x.?", max_size=12))
+def test_a_clock_that_was_ahead_and_is_set_right_delays_nothing(before: str, ahead_seconds: int, after: str) -> None:
+    """What was kept while it was ahead counts as kept at the moment at which it was right again."""
+
+    def run(memory: dict[Key, Incident], steps: str, start: datetime) -> tuple[dict[Key, Incident], list[Notice]]:
+        notices: list[Notice] = []
+        for step, (signals, unknown) in enumerate(steps_of(steps)):
+            now = start + timedelta(seconds=STEP_SECONDS * step)
+            memory, new = advance([RULE], memory, signals, now, unknown)
+            notices.extend(new)
+        return memory, notices
+
+    ahead, _ = run({}, before, NOON + timedelta(seconds=ahead_seconds + STEP_SECONDS * len(before)))
+    right = {key: set_right(one) for key, one in ahead.items()}
+    assert run(ahead, after, NOON)[1] == run(right, after, NOON)[1]
+
+
+def set_right(incident: Incident) -> Incident:
+    """With every moment of it at noon."""
+    changes: dict[str, Any] = {name: NOON for name, kept in vars(incident).items() if isinstance(kept, datetime)}
+    return dataclasses.replace(incident, **changes)
+
+
+def test_a_trouble_that_began_while_the_clock_was_a_day_ahead_fires_and_ends_in_its_time() -> None:
+    memory, _ = advance([RULE], {}, [signal()], NOON + timedelta(days=1))
+    told: list[Notice] = []
+    for step in range(8):
+        signals = [signal()] if step < 4 else []
+        memory, new = advance([RULE], memory, signals, NOON + timedelta(seconds=STEP_SECONDS * step))
+        told.extend(new)
+    assert shape(told) == "2F 6R"
+
+
+def test_what_is_over_says_how_it_is_now() -> None:
+    (_, over) = told([AT_ONCE], [([signal("error", text="50 %")], ()), ([signal("ok", text="0 % are dead.")], ())])
+    assert over.incident.text == "50 % Now: 0 % are dead."
 
 
 def test_the_memory_and_the_signals_that_came_in_are_not_changed() -> None:
