@@ -16,6 +16,7 @@ from iot_platform.quality.verdict import Verdict, moment, offending, per_cent
 
 _FLOWS_FROM_HOURS = 3
 _GIVEN_UP_SECONDS = 7 * 86_400.0
+_MOST_BACK = 5
 _OLD_SNAPSHOT_SECONDS = 600.0
 _OLD_AUDIT_SECONDS = 86_400.0
 
@@ -245,30 +246,40 @@ def sensor_findings(facts: Facts) -> Verdict:
 
 
 def silent_sensors(facts: Facts) -> Verdict:
-    """How many are silent."""
-    count = len(facts.rows)
-    longest = max((row["silent_seconds"] for row in facts.rows), default=0.0)
+    """How many are silent, as a number and as a share of their stream; and who is back."""
+    rows = [row for row in facts.rows if not row["back"]]
+    count = len(rows)
+    longest = max((row["silent_seconds"] for row in rows), default=0.0)
     figures = {"silent_sensors": count, "longest_silence_seconds": longest}
-    of_stream = Counter(row["stream"] for row in facts.rows)
-    several = [row for row in facts.rows if row["sensors"] and of_stream[row["stream"]] > 1]  # one is one broken sensor
+    of_stream = Counter(row["stream"] for row in rows)
+    several = [row for row in rows if row["sensors"] and of_stream[row["stream"]] > 1]  # one is one broken sensor
     shares = [of_stream[row["stream"]] / row["sensors"] for row in several]
     status = facts.levels.status(count, max(shares, default=0.0))
+    back = _back([row for row in facts.rows if row["back"]])
     if not count:
-        return Verdict(status, "Every sensor has reported within two of its intervals.", figures)
-    first = facts.rows[0]
-    mine = [row for row in facts.rows if row["stream"] == first["stream"]]
+        return Verdict(status, f"Every sensor has reported within two of its intervals.{back}", figures)
+    first = rows[0]
+    mine = [row for row in rows if row["stream"] == first["stream"]]
     text = (
         f"{count_of(count, 'sensor')} should have reported by now and {'has' if count == 1 else 'have'} not: "
-        f"{named(facts.rows, 'sensor_id', 10)} at "
-        f"{named(facts.rows, 'location')}. {first['sensor_id']} has said nothing since {moment(first['since'])} and "
+        f"{named(rows, 'sensor_id', 10)} at {named(rows, 'location')}. "
+        f"{first['sensor_id']} has said nothing since {moment(first['since'])} and "
         f"missed {first['missed']:,} reports (one every {duration(first['expected_seconds'])}, "
-        f"{first['expected_by']}).{cause_of(mine)} "
+        f"{first['expected_by']}).{cause_of(mine)}{back} "
         "`iot-platform query silent_sensors` names them all; look at power and network there."
     )
     return offending(
-        status, text, figures, facts.rows,
+        status, text, figures, rows,
         ("stream", "sensor_id", "sensor_type", "location", "since", "missed", "expected_seconds", "expected_by"),
     )  # fmt: skip
+
+
+def _back(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    told = ", ".join(f"{row['sensor_id']} after {duration(row['silent_seconds'])}" for row in rows[:_MOST_BACK])
+    more = f" and {len(rows) - _MOST_BACK} more" if len(rows) > _MOST_BACK else ""
+    return f" Back: {told}{more}."
 
 
 def named(rows: Sequence[Row], column: str, most: int = 3) -> str:

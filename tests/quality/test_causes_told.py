@@ -107,3 +107,21 @@ def test_silent_sensors_are_told_with_what_they_share(connection: Connection, ch
 def test_when_all_report_again_the_stream_says_so(connection: Connection, chosen: Settings) -> None:
     found = verdict(connection, chosen, "silent_sensors")
     assert found.streams["iot_data"] == StreamVerdict("pass", "Every sensor has reported within two of its intervals.")
+
+
+def test_a_sensor_that_reports_again_is_named_as_back_and_after_an_outage_nobody_is(
+    connection: Connection, chosen: Settings
+) -> None:
+    load(connection, healthy(range(6), count=540, minutes=-180, **LIGHT))
+    load(connection, healthy(range(1, 6), count=330, **LIGHT))
+    load(connection, healthy(range(6), count=60, minutes=110, **LIGHT))  # s-00 was silent from noon to 13:50
+
+    def at(minutes: int) -> Verdict:
+        for mart in ("stream_flow", "sensor_quality", "silent_sensors"):
+            made(connection, mart, now=NOON + timedelta(minutes=minutes))
+        return evaluate(connection, chosen, "silent_sensors", NOON + timedelta(minutes=minutes))
+
+    found = at(130)
+    assert found.text == "Every sensor has reported within two of its intervals. Back: s-00 after 110 min."
+    load(connection, healthy(range(6), count=30, minutes=300, **LIGHT))  # nobody for three hours
+    assert at(310).text == "Every sensor has reported within two of its intervals."
