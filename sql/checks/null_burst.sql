@@ -6,7 +6,7 @@
 -- A field that no sensor of the stream ever sent is none of its fields: where all leave it out now, null_rates (of 30
 -- days) and the last 24 hours say whether it was sent before. A critical field is always one.
 WITH dead AS (
-    SELECT stream, sensor_id, accepted_at, partition, kafka_offset,
+    SELECT stream, sensor_id, accepted_at, partition, kafka_offset, value,
            list_transform(
                list_filter(from_json(reasons, '[{"code": "VARCHAR", "field": "VARCHAR"}]'),
                            lambda reason: reason.code = 'null_critical'),
@@ -66,11 +66,17 @@ known AS (
     GROUP BY stream, sensor_id
     HAVING count(*) >= 5
 ),
--- A sensor whose records are all dead is known by its last location.
+-- A sensor whose records are all dead is known by its last location, and by what the newest of them says.
+claims AS (
+    SELECT stream, sensor_id, TRY(json_extract_string(decode(value), '$.sensor_type')) AS claimed_type,
+           TRY(json_extract_string(decode(value), '$.schema_version')) AS claimed_version
+    FROM (SELECT stream, sensor_id, arg_max(value, accepted_at) AS value FROM dead GROUP BY stream, sensor_id)
+),
 affectable AS (
     SELECT known.stream, known.sensor_id, readings, coalesce(location, last_location, '(unknown)') AS location,
-           coalesce(sensor_type, '(unknown)') AS sensor_type, coalesce(version::VARCHAR, '(unknown)') AS version, missing
-    FROM known LEFT JOIN sensors USING (stream, sensor_id)
+           coalesce(sensor_type, claimed_type, '(unknown)') AS sensor_type,
+           coalesce(version::VARCHAR, claimed_version, '(unknown)') AS version, missing
+    FROM known LEFT JOIN sensors USING (stream, sensor_id) LEFT JOIN claims USING (stream, sensor_id)
 ),
 fields AS (
     SELECT DISTINCT stream, unnest(missing) AS field FROM affectable

@@ -109,6 +109,19 @@ def test_a_field_that_nobody_sends_is_no_burst(connection: Connection, chosen: S
     assert verdict(connection, chosen, "null_burst").status == "pass"
 
 
+def test_sensors_of_which_nothing_is_valid_are_known_by_what_they_say(connection: Connection, chosen: Settings) -> None:
+    payload = b'{"sensor_type": "humidity", "schema_version": 1}'
+    letters = [
+        dead(NOON + timedelta(seconds=5 * n), f"h-{s}", (Code.NULL_CRITICAL, "value"), value=payload)
+        for s in range(4)
+        for n in range(10)
+    ]
+    load(connection, fleet(0), letters)
+    found = verdict(connection, chosen, "null_burst")
+    assert found.status == "error"
+    assert "Suspected cause: sensor type humidity, which 4 of the 4 have and 0 of the others." in found.text
+
+
 def everyone(minutes: range, every_seconds: int, sensors: int = 20, **changes: Any) -> list[Record]:
     """All sensors of two places, in these minutes after noon."""
     return [
