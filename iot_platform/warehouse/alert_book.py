@@ -221,8 +221,8 @@ _DUE = """
 SELECT d.notice_id, d.channel, d.scheme, d.attempts, n.event, n.told_at, n.incident::VARCHAR AS incident
 FROM deliveries d JOIN notices n USING (notice_id)
 WHERE d.outcome = 'pending'
-  -- No wait is longer than six hours: a later moment was set by a clock that was ahead.
-  AND (d.attempts = 0 OR d.next_at <= $now OR d.next_at > $now + INTERVAL 6 HOUR)
+  -- No wait after so many attempts is longer (retry_at): a later moment was set by a clock that was ahead.
+  AND (d.attempts <= 1 OR d.next_at <= $now OR d.next_at > $now + to_seconds(least(14400, 30 * pow(4, d.attempts - 2))))
 ORDER BY d.notice_id, d.channel
 """
 

@@ -134,6 +134,22 @@ def test_a_notice_waits_for_a_channel_that_is_down_and_is_told_when_it_is_back(
     ]
 
 
+@pytest.mark.parametrize("tries", [1, 2, 4])
+def test_a_clock_that_was_ahead_and_is_set_right_holds_no_notice_back(
+    installed: Installed, clock: ManualClock, receiver: Receiver, tries: int
+) -> None:
+    receiver.does = "refuse"
+    settings = installed(receiver.url())
+    clock.advance(3 * 3_600)
+    fire(settings, clock)
+    for _ in range(tries - 1):
+        evaluate(settings, clock, [dead_letters(clock)])
+        clock.advance(120)
+    receiver.does = "take"
+    clock.advance(-3 * 3_600)
+    assert [one.outcome for one in evaluate(settings, clock, [dead_letters(clock)]).notices] == ["sent"]
+
+
 def test_only_the_channel_that_failed_is_tried_again(
     installed: Installed, clock: ManualClock, receiver: Receiver
 ) -> None:
