@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,6 +71,26 @@ def morning(
     cache_dir = prepared_settings().cache_dir
     made = Drill(drill_of_a_morning.NAME, lambda text: err.print(text, soft_wrap=True), SystemClock())
     _show(drill_of_a_morning.run(made, drill_of_a_morning.MorningPlan(rate, hours, keep), cache_dir), as_json)
+
+
+@drill.command("lag")
+def lag(
+    rate: Annotated[
+        float, typer.Option(min=260, max=450, help="Readings a second; a slow validator takes 250.")
+    ] = 300.0,
+    seconds: PhaseOption = 5.0,
+    plot: Annotated[Path | None, typer.Option(help="Write the picture there, as SVG.")] = None,
+    keep: KeepOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """A validator becomes slow: lag, its alert, a second one by itself, no lag; mended, one again. With a plot."""
+    from iot_platform.drills import lag as drill_of_lag  # noqa: PLC0415 - DuckDB takes half a second
+
+    cache_dir = prepared_settings().cache_dir
+    made = Drill(drill_of_lag.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    with _errors_alone():
+        outcome = drill_of_lag.run(made, drill_of_lag.LagPlan(rate, seconds, plot, keep), cache_dir)
+    _show(outcome, as_json)
 
 
 @contextmanager
