@@ -12,7 +12,14 @@ from typing import Any
 
 import pytest
 
-from iot_platform.supervision.slots import Role, Slot
+from iot_platform.clock import SystemClock
+from iot_platform.errors import KafkaUnavailableError
+from iot_platform.lifecycle import is_held
+from iot_platform.settings import Settings, StreamSettings
+from iot_platform.stream.clients import Clients
+from iot_platform.stream.offsets import group_lag
+from iot_platform.supervision.scaled import scaling_document
+from iot_platform.supervision.slots import Role, Slot, read_desired
 from tests.support.dagster_ui import Ui
 from tests.support.installation import Installation
 from tests.support.waiting import eventually
@@ -57,18 +64,28 @@ def send(config: Path, rate: int) -> None:
     config.write_text(f"[fleet]\nrate = {rate}\n", encoding="utf-8")
 
 
+def as_scaled(installation: Installation) -> Settings:
+    """What is asked here is asked in the test's own process: a command each time would take a processor for itself."""
+    streams = {STREAM: StreamSettings(validators_most=3)}
+    return installation.settings.model_copy(update={"streams": streams})
+
+
 def scaling(installation: Installation) -> dict[str, Any]:
-    found: dict[str, Any] = installation.json("streams", "scale", STREAM)
-    return found
+    settings = as_scaled(installation)
+    return scaling_document(settings, read_desired(settings), STREAM)
 
 
 def running(installation: Installation) -> int:
-    return int(installation.json("status")["streams"][STREAM]["running"])
+    slots = [Slot(Role.VALIDATOR, STREAM, number) for number in range(3)]
+    return sum(is_held(slot.lease_path(installation.settings)) for slot in slots)
 
 
-def waiting(installation: Installation) -> int:
-    lag = installation.json("status")["lag"]
-    return int(lag["groups"][f"validator-{STREAM}"]["messages"])
+def is_level(installation: Installation) -> bool:
+    settings = as_scaled(installation)
+    try:
+        return group_lag(Clients(settings), STREAM, SystemClock())[0].messages < 10 * TOO_MUCH
+    except KafkaUnavailableError:  # on a busy machine it does not answer in time
+        return False
 
 
 def ways(installation: Installation) -> list[int]:
@@ -78,11 +95,10 @@ def ways(installation: Installation) -> list[int]:
 
 def test_the_number_follows_the_lag_out_and_in_and_every_reading_is_accounted_for(installation: Installation) -> None:
     eventually(lambda: scaling(installation)["wanted"] >= 2, LONG_SECONDS, "a second validator")
-    told = scaling(installation)["changes"][0]
-    assert f"of {TOO_MUCH}" in told["why"] or "that arrive" in told["why"]
+    assert "1 validator takes" in scaling(installation)["changes"][0]["why"]
     eventually(lambda: running(installation) >= 2, LONG_SECONDS, "both at work")
     assert Ui(installation.settings).running(f"validator-{STREAM}-1") is not None
-    eventually(lambda: waiting(installation) < 10 * TOO_MUCH, LONG_SECONDS, "the lag worked off")
+    eventually(lambda: is_level(installation), LONG_SECONDS, "the lag worked off")
 
     send(Path(installation.more["IOT_CONFIG"]), LITTLE)
     installation.run("streams", "stop", PRODUCER)
@@ -92,6 +108,7 @@ def test_the_number_follows_the_lag_out_and_in_and_every_reading_is_accounted_fo
     found = ways(installation)
     assert found[0] > 0
     assert found[-1] == -1
+    assert installation.json("streams", "scale", STREAM)["text"].startswith("1 validator (1 to 3).")
 
     installation.run("drain", "--timeout", "300", timeout_seconds=500)
     report = installation.json("audit")
