@@ -24,6 +24,7 @@ from iot_platform.cli import (
     lag,
     maintenance,
     orchestration,
+    plan,
     report,
     spool,
     streams,
@@ -54,6 +55,7 @@ alerts.register(app)
 report.register(app)
 maintenance.register(app)
 drills.register(app)
+plan.register(app)
 
 
 def main() -> None:
