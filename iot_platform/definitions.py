@@ -16,6 +16,7 @@ from iot_platform.orchestration.automation import (
     upkeep_schedule,
 )
 from iot_platform.orchestration.checks import checks
+from iot_platform.orchestration.diagnosing import diagnose_job
 from iot_platform.orchestration.reporting import (
     daily_job,
     daily_partitions,
@@ -52,7 +53,7 @@ def defs() -> dg.Definitions:
             report,
         ],
         asset_checks=[checks],
-        jobs=[validator, producer, cycle, upkeep, daily, weekly_report, *WORKBENCH_JOBS],
+        jobs=[validator, producer, cycle, upkeep, daily, weekly_report, diagnose_job, *WORKBENCH_JOBS],
         sensors=[
             keep_streams_running,
             keep_loading(cycle, settings.dagster.load_interval_seconds),

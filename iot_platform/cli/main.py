@@ -16,6 +16,7 @@ from rich.markup import escape
 from iot_platform.cli import (
     alerts,
     cluster,
+    diagnose,
     dlq,
     drills,
     health,
@@ -48,6 +49,7 @@ orchestration.register(app)
 inspection.register(app)
 lag.register(app)
 cluster.register(app)
+diagnose.register(app)
 dlq.register(app)
 health.register(app)
 spool.register(app)

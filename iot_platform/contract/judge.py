@@ -19,6 +19,7 @@ from iot_platform.contract.catalogue import Catalogue
 from iot_platform.contract.decode import Document, decode
 from iot_platform.contract.fast import FastPath
 from iot_platform.contract.frame import build_frame
+from iot_platform.contract.laps import Lap, no_lap
 from iot_platform.contract.reading import FIELDS, Freshness
 from iot_platform.contract.reasons import Reason
 from iot_platform.contract.rules import Rule, build_rules
@@ -63,10 +64,17 @@ class Judge:
         self._agree_with_the_schema()
 
     def judge(
-        self, values: Sequence[bytes | None], keys: Sequence[bytes | None], accepted_at_ms: Sequence[int]
+        self,
+        values: Sequence[bytes | None],
+        keys: Sequence[bytes | None],
+        accepted_at_ms: Sequence[int],
+        lap: Lap = no_lap,
     ) -> Judgement:
-        """One verdict a record; the three sequences have one item each a record, in order."""
-        judgement = Judgement(self._fast.accept(values, keys, accepted_at_ms, self._max_bytes))
+        """One verdict a record; the three sequences have one item each a record, in order.
+
+        `lap` hears when the fast way has decoded. What the exact way decodes is among its rules.
+        """
+        judgement = Judgement(self._fast.accept(values, keys, accepted_at_ms, self._max_bytes, lap))
         rest = [place for place, message_id in enumerate(judgement.message_ids) if message_id is None]
         if rest:
             self._judge_exactly(rest, values, keys, accepted_at_ms, judgement)

@@ -10,6 +10,7 @@ from polars.exceptions import PanicException
 
 from iot_platform.clock import Clock, unix_millis
 from iot_platform.contract.judge import Judge, Judgement
+from iot_platform.contract.laps import Lap, no_lap
 from iot_platform.contract.reasons import Code, Reason
 from iot_platform.errors import PlatformError
 from iot_platform.faultpoints import faultpoint, is_armed
@@ -46,7 +47,9 @@ def told(error: BaseException) -> str:
 class Decider:
     """Judges and sorts batches of one stream."""
 
-    def __init__(self, judge: Judge, sorter: Sorter, clock: Clock) -> None:
+    def __init__(self, judge: Judge, sorter: Sorter, clock: Clock, lap: Lap = no_lap) -> None:
+        """`lap` hears of the stages `decode`, `rules` and `sort`, each as it ends."""
+        self._lap = lap
         self._judge = judge
         self._sorter = sorter
         self._clock = clock
@@ -73,6 +76,7 @@ class Decider:
         values = [message.value() for message in messages]
         accepted_at_ms = [message.timestamp()[1] for message in messages]
         judgement = self._judgement(values, messages, accepted_at_ms, convicted)
+        self._lap("rules")
         places: dict[int, list[int]] = {}
         for place, message in enumerate(messages):
             places.setdefault(message.partition(), []).append(place)
@@ -91,6 +95,7 @@ class Decider:
             outcomes.append(
                 self._sorter.sort(part, judgement, state.window, state.next_offset, now.isoformat(), cap_ms)
             )
+        self._lap("sort")
         return outcomes
 
     def _judgement(
@@ -107,4 +112,4 @@ class Decider:
         if is_armed("validator.judge"):
             for key in keys:
                 faultpoint("validator.judge", (key or b"").decode("utf-8", "replace"))
-        return self._judge.judge(values, keys, accepted_at_ms)
+        return self._judge.judge(values, keys, accepted_at_ms, self._lap)

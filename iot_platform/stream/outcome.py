@@ -13,6 +13,7 @@ import xxhash
 from iot_platform.contract import dead_letter
 from iot_platform.contract.dead_letter import Provenance
 from iot_platform.contract.judge import Judgement, repaired_header
+from iot_platform.contract.laps import Lap, no_lap
 from iot_platform.contract.ledger import LedgerEntry
 from iot_platform.contract.reasons import Code, Reason
 from iot_platform.contract.topology import Topology
@@ -97,8 +98,9 @@ class _Carried:
 class Sorter:
     """Sorts judged records into validated, dead and duplicate."""
 
-    def __init__(self, topology: Topology, rule_version: str, most_bytes: int) -> None:
+    def __init__(self, topology: Topology, rule_version: str, most_bytes: int, lap: Lap = no_lap) -> None:
         """`most_bytes`: of key, value and headers together; what is larger may not fit into the outputs."""
+        self._lap = lap
         self._topology = topology
         self._rule_version = rule_version
         self._most_bytes = most_bytes
@@ -123,7 +125,9 @@ class Sorter:
         ]
         ids = pack_ids([judgement.message_ids[part.places[row]] or "" for row in good])
         fingerprints = [xxhash.xxh3_64_intdigest(part.values[row] or b"") for row in good]
+        self._lap("sort")
         known = window.classify(ids, fingerprints)
+        self._lap("dedup")
         if known is None and len(good) == len(part.messages) and not judgement.repaired:
             self._all_valid(part, carried, ids, fingerprints, outcome)
             return outcome

@@ -64,8 +64,9 @@ class Session:
         self._holding = False
         self._clock = clock
         self._topology = Topology(stream)
-        sorter = Sorter(self._topology, judge.rule_version, raw_max_bytes(settings.stream(stream)))
-        self._decider = Decider(judge, sorter, clock)
+        lap = self._totals.stages.lap
+        sorter = Sorter(self._topology, judge.rule_version, raw_max_bytes(settings.stream(stream)), lap)
+        self._decider = Decider(judge, sorter, clock, lap)
         clients = Clients(settings)
         timeout_seconds = settings.validator.transaction_timeout_seconds
         self._changelog = Changelog(clients, self._topology, Windows(settings, stream, slot), timeout_seconds)
@@ -134,6 +135,7 @@ class Session:
             self._holding = False
 
     def _take(self, remaining: int | None) -> list[Any]:
+        self._totals.stages.begin()
         try:
             messages = self._intake.poll(remaining)
         except KafkaException:
@@ -145,6 +147,7 @@ class Session:
         standing = {partition: state.next_offset for partition, state in self._partitions.items()}
         messages = self._intake.in_order(messages, standing)
         hunted = self._hunt.most([message.partition() for message in messages])
+        self._totals.stages.lap("fetch")
         return messages if hunted is None else self._intake.only(messages, *hunted)
 
     def _raise_failure(self) -> None:
@@ -173,6 +176,7 @@ class Session:
         self._hunt.passed(spans)
         self._brake.passed(outcomes)
         self._remember(outcomes)
+        self._totals.stages.lap("dedup")
         faultpoint("validator.after_apply")
         return len(messages)
 
@@ -182,7 +186,9 @@ class Session:
         began = self._clock.monotonic()
         self._transactions.begin()
         self._produce(outcomes)
+        self._totals.stages.lap("produce")
         self._transactions.commit(offsets, self._consumer)
+        self._totals.stages.lap("commit")
         self._totals.write_seconds += self._clock.monotonic() - began
 
     def _undo(self, error: Exception, *, begun: bool) -> None:
@@ -250,6 +256,7 @@ class Session:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Restore each partition before its first record. Errors wait for `_take`: a callback cannot raise."""
+        self._totals.rebalances += bool(partitions)
         over_at = self._changelog.pending_over_at()
         try:
             for partition in partitions:
@@ -267,6 +274,7 @@ class Session:
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """No transaction is open here: callbacks run inside `consume`, transactions between two calls of it."""
+        self._totals.rebalances += bool(partitions)
         for partition in partitions:
             self._let_go(partition.partition)
             self._hunt.forget(partition.partition)

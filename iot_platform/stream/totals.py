@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from iot_platform.stream.outcome import Outcome
+from iot_platform.stream.stages import Stages
 
 
 @dataclass
@@ -20,6 +21,9 @@ class Totals:
     duplicates: int = 0
     by_reason: Counter[str] = field(default_factory=Counter)
     last_error: str = ""
+    rebalances: int = 0
+    """How often partitions came or went; at the start once."""
+    stages: Stages = field(default_factory=Stages)
     write_seconds: float = 0.0
     """What the transactions took, from their first record to their commit."""
 
@@ -47,6 +51,8 @@ class Totals:
             "dead": self.dead,
             "duplicates": self.duplicates,
             "by_reason": dict(self.by_reason),
+            "rebalances": self.rebalances,
+            "stages": self.stages.facts(),
             "last_error": self.last_error,
             "writes": self.transactions,
             "write_seconds": round(self.write_seconds, 3),

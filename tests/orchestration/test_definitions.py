@@ -46,7 +46,7 @@ def specs_of(repository: dg.RepositoryDefinition) -> dict[str, dg.AssetSpec]:
 
 def test_they_load_as_the_settings_come(repository: dg.RepositoryDefinition) -> None:
     assert {job.name for job in repository.get_all_jobs()} >= {
-        "validator", "producer", "upkeep", CYCLE, "dlq_fix", "dlq_redrive", "dlq_park",
+        "validator", "producer", "upkeep", CYCLE, "dlq_fix", "dlq_redrive", "dlq_park", "diagnose",
     }  # fmt: skip
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "keep_streams_running", "keep_loading", "keep_report_current", "watch", "scale_streams"
