@@ -15,6 +15,10 @@ from iot_platform.broker.segments import Written
 
 Topics = Mapping[str, Written]
 
+_ROUNDS = 10
+"""A broker idles for much of the backlog, while others start: each round knows better what that costs."""
+_LEAST = 1e-9
+
 
 @dataclass(frozen=True)
 class Run:
@@ -109,8 +113,11 @@ def _validator(few: Run, many: Run, full: Run) -> dict[str, float]:
 
 def _broker(few: Run, many: Run, full: Run) -> dict[str, float]:
     each = full.cpu["broker"] / full.readings
-    left = [run.cpu["broker"] - each * run.readings for run in (few, many)]
-    idle, batch = solved((few.seconds, few.batches), (many.seconds, many.batches), (left[0], left[1]))
+    idle = batch = 0.0
+    for _ in range(_ROUNDS):
+        left = [run.cpu["broker"] - each * run.readings for run in (few, many)]
+        idle, batch = solved((few.seconds, few.batches), (many.seconds, many.batches), (left[0], left[1]))
+        each = max(_LEAST, full.cpu["broker"] - idle * full.seconds) / full.readings
     found = {"broker_cpu_per_reading": each, "broker_cpu_idle": idle, "broker_cpu_per_batch": batch}
     if many.network is not None:
         for name, seen in zip(("in", "out"), many.network, strict=True):

@@ -56,6 +56,7 @@ def backlog(readings: int = 200_000) -> Backlog:
     """Batches so large that what they cost by themselves does not show."""
     topics = _topics(readings, 0, 0, readings // 100)
     cpu = {name: each * readings for name, each in _each().items()}
+    cpu["broker"] += _TRUE["broker_cpu_idle"] * 1
     run = Run(1, 4, readings, 1, readings, 0, cpu, topics, None)
     memory = {name: round(_TRUE[f"{name}_memory"]) for name in ("producer", "validator", "loader", "broker")}
     return Backlog(run, 9e-6 * readings, 290.0, 70 * readings, 25 * readings, memory)
