@@ -12,7 +12,6 @@ import argparse
 import os
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -26,9 +25,11 @@ from iot_platform.stream.sources.window import uuids
 _DEAD_EVERY = 100
 """Each so many-th reading is out of its range: a share of 1 % dead."""
 _STEP_SECONDS = 0.01
+_OLDEST_US = 1_000_000
+"""A reading is up to a second old when it is taken, each by its own clock."""
 _KEY = b"temperature-%07d"
 _VALUE = (
-    b'{"message_id":"%b","sensor_id":"%b","sensor_type":"temperature","generated_at":"%b","value":%.2f,"unit":"Cel",'
+    b'{"message_id":"%b","sensor_id":"%b","sensor_type":"temperature","generated_at":"%bZ","value":%.2f,"unit":"Cel",'
     b'"location":"site-%c/floor-%d","battery_level":%.1f,"signal_strength":%d,"schema_version":1}'
 )
 
@@ -71,13 +72,14 @@ class Feed:
         numbers = (np.arange(self._given, self._given + count)) % self._sensors
         values = np.where((np.arange(count) + self._given) % _DEAD_EVERY == 0, 900.0, self._chance.normal(21, 4, count))
         batteries, signals = self._chance.uniform(20, 100, count), self._chance.integers(-90, -45, count)
-        stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
+        ages_us = self._chance.integers(0, _OLDEST_US, count)
+        moments = np.datetime64(now.replace(tzinfo=None), "us") - ages_us.astype("timedelta64[us]")
+        stamps = np.datetime_as_string(moments, unit="us").astype("S26").tolist()
         ids = uuids(np.frombuffer(os.urandom(16 * count), dtype=np.uint8).reshape(count, 16))
         made: list[Reading] = []
-        rows = zip(
-            ids, numbers.tolist(), values.tolist(), batteries.tolist(), signals.tolist(), repeat(unix_millis(now))
-        )
-        for message_id, number, value, battery, signal, at_ms in rows:
+        rows = zip(ids, stamps, numbers.tolist(), values.tolist(), batteries.tolist(), signals.tolist(), strict=True)
+        at_ms = unix_millis(now)
+        for message_id, stamp, number, value, battery, signal in rows:
             key = _KEY % number
             place = (97 + number % 5, 1 + number % 4)
             made.append(Reading(key, _VALUE % (message_id, key, stamp, value, *place, battery, signal), at_ms))

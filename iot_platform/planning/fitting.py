@@ -47,10 +47,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Backlog:
-    """A run whose CPU is without the start of its processes; `loading_seconds` is without it too."""
+    """A run whose CPU is without the start of its processes."""
 
     run: Run
-    loading_seconds: float
     json_bytes: float
     warehouse_bytes: int
     copy_bytes: int
@@ -134,7 +133,6 @@ def _loader(few: Run, many: Run, backlog: Backlog) -> dict[str, float]:
         "loader_cpu_per_row": each,
         "loader_cpu_per_entry": entry,
         "loader_cpu_idle": idle,
-        "loader_time_per_row": backlog.loading_seconds / full.rows,
         "warehouse_bytes_per_row": backlog.warehouse_bytes / full.rows,
         "copy_bytes_per_row": backlog.copy_bytes / full.rows,
     }

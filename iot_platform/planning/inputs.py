@@ -63,7 +63,6 @@ class Rates:
     loader_cpu_per_row: float = _of("s", "CPU of the loader, a row", least=1e-12)
     loader_cpu_per_entry: float = _of("s", "CPU of the loader, an entry of the ledger")
     loader_cpu_idle: float = _of("cores", "CPU of a loader with few rows")
-    loader_time_per_row: float = _of("s", "time of the loader, a row, when many wait", least=1e-12)
     loader_memory: float = _of("bytes", "memory of the loader")
     json_bytes_per_reading: float = _of("bytes", "a reading as JSON, with its key", least=1)
     raw_bytes_per_reading: float = _of("bytes", "a raw reading in Kafka, in a large batch", least=1e-3)

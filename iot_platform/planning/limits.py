@@ -33,13 +33,13 @@ def limits_of(sized: Sized) -> Iterator[Limit]:
 
 def _writer(sized: Sized) -> Limit | None:
     rates, policy = sized.case.rates, sized.case.policy
-    most = policy.busy / rates.loader_time_per_row
+    most = policy.busy / rates.loader_cpu_per_row
     if sized.flow.readings <= most:
         return None
     return Limit(
         "one_writer",
         most,
-        f"One process writes DuckDB, {1 / rates.loader_time_per_row:,.0f} rows a second when it does nothing else: "
+        f"One process writes DuckDB, {1 / rates.loader_cpu_per_row:,.0f} rows for each second of a core: "
         f"with headroom it holds up to {most:,.0f} readings a second. The rest would wait in Kafka, and be lost when "
         "retention reaches it.",
         "Several installations, each with streams and a warehouse of its own for a part of the sensors: "

@@ -155,10 +155,9 @@ class Lab:
         copy_before, warehouse_before = size_of(settings.published_dir), used_bytes(settings)
         used = {stage: run_alone(settings, *command) for stage, command in commands.items()}
         run = self.look(settings, name, {}).since(before, partitions)
-        spent = {stage: max(1e-9, used[stage][0] - starts[stage][0]) for stage in commands}
+        spent = {stage: max(1e-9, used[stage] - starts[stage]) for stage in commands}
         return Backlog(
             replace(run, cpu={**run.cpu, **spent}, rows=readings, readings=readings),
-            max(1e-9, used["loader"][1] - starts["loader"][1]),
             _json_bytes(),
             used_bytes(settings) - warehouse_before,
             size_of(settings.published_dir) - copy_before,

@@ -92,13 +92,13 @@ def running(*stages: Stage) -> Iterator[tuple[Stage, ...]]:
         yield stages
 
 
-def run_alone(settings: Settings, module: str, *arguments: str) -> tuple[float, float]:
-    """CPU seconds and seconds of one stage, from its start to its end. Nothing else may end meanwhile."""
-    before, began = _children_cpu(), time.monotonic()
+def run_alone(settings: Settings, module: str, *arguments: str) -> float:
+    """CPU seconds of one stage, from its start to its end. No other child of this process may end meanwhile."""
+    before = _children_cpu()
     stage = Stage(settings, module, *arguments)
     with running(stage):
         stage.wait()
-    return _children_cpu() - before, time.monotonic() - began
+    return _children_cpu() - before
 
 
 def cpu_of(pid: int) -> float:

@@ -82,5 +82,5 @@ def _warehouse(sized: Sized) -> Iterator[Line]:
         _WAREHOUSE, "copy_disk", rows * rates.copy_bytes_per_row, "bytes", "the reader's copy, as Parquet",
         "warehouse_days", "copy_bytes_per_row",
     )  # fmt: skip
-    writer = flow.readings * rates.loader_time_per_row
-    yield line(_WAREHOUSE, "writer", writer, "share", "of its time the one writer writes", "loader_time_per_row")
+    writer = flow.readings * rates.loader_cpu_per_row
+    yield line(_WAREHOUSE, "writer", writer, "share", "of a core that the one writer has for it", "loader_cpu_per_row")

@@ -26,6 +26,8 @@ from tests.support.waiting import eventually
 _LOOK_SECONDS = 3.0
 _NAMED_SECONDS = 150.0
 _SPIN = "while True: pass"
+_SLOW = {"IOT_FAULTPOINT": "validator.judge:sleep=0.05:*", "IOT_VALIDATOR__BATCH_MAX": "20"}
+"""A second a transaction: a stage is told when it is over."""
 
 
 def look(settings: Settings, meanwhile: Callable[[], None] | None = None) -> Diagnosis:
@@ -86,7 +88,7 @@ def test_a_healthy_stream_has_no_cause_within_it(scene: Scene) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_slow_code_is_named_with_its_stage(scene: Scene) -> None:
-    with validating(scene, IOT_FAULTPOINT="validator.judge:sleep=0.05:*"):
+    with validating(scene, **_SLOW):
         scene.give(Given(many(6_000)))
         is_named(scene.settings, "slow_code", "of its time goes into decoding")
 
@@ -94,7 +96,7 @@ def test_slow_code_is_named_with_its_stage(scene: Scene) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_hot_partition_is_named_with_the_sensor_that_makes_it_so(scene: Scene) -> None:
-    with validating(scene, IOT_FAULTPOINT="validator.judge:sleep=0.05:*"):
+    with validating(scene, **_SLOW):
         scene.give(Given(many(3_000, sensors=1), "flood"))
         more = iter(range(1_000))
         is_named(

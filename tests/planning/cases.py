@@ -32,7 +32,6 @@ ROUND: dict[str, float] = {
     "loader_cpu_per_row": 10e-6,
     "loader_cpu_per_entry": 0,
     "loader_cpu_idle": 0,
-    "loader_time_per_row": 10e-6,
     "loader_memory": 200e6,
     "json_bytes_per_reading": 300,
     "raw_bytes_per_reading": 100,

@@ -19,7 +19,7 @@ _TRUE = {
     "validator_cpu_per_reading": 12e-6, "validator_cpu_per_transaction": 4e-3, "validator_cpu_per_entry": 2e-4,
     "validator_cycle": 0.03, "validator_cycle_per_entry": 1e-3,
     "broker_cpu_per_reading": 15e-6, "broker_cpu_per_batch": 1e-4, "broker_cpu_idle": 0.05,
-    "loader_cpu_per_row": 8e-6, "loader_cpu_per_entry": 5e-6, "loader_cpu_idle": 0.02, "loader_time_per_row": 9e-6,
+    "loader_cpu_per_row": 8e-6, "loader_cpu_per_entry": 5e-6, "loader_cpu_idle": 0.02,
     "raw_bytes_per_reading": 110.0, "raw_bytes_per_batch": 160.0,
     "validated_bytes_per_reading": 115.0, "validated_bytes_per_batch": 170.0,
     "ledger_bytes_per_reading": 32.0, "ledger_bytes_per_entry": 300.0,
@@ -59,7 +59,7 @@ def backlog(readings: int = 200_000) -> Backlog:
     cpu["broker"] += _TRUE["broker_cpu_idle"] * 1
     run = Run(1, 4, readings, 1, readings, 0, cpu, topics, None)
     memory = {name: round(_TRUE[f"{name}_memory"]) for name in ("producer", "validator", "loader", "broker")}
-    return Backlog(run, 9e-6 * readings, 290.0, 70 * readings, 25 * readings, memory)
+    return Backlog(run, 290.0, 70 * readings, 25 * readings, memory)
 
 
 def _each() -> dict[str, float]:
