@@ -175,7 +175,7 @@ def too_few_validators(facts: Facts, limits: Limits) -> Iterator[Verdict]:
             stream,
             f"{stream} has too few validators, {len(there)}: they take {taken:,.0f} of {came:,.0f} a second.",
             tuple(by_stage(one) for one in there),
-            f"Raise streams.{stream}.validators, at most to {len(group)}; then `iot-platform up`.",
+            f"`iot-platform streams scale {stream} {len(there) + 1}`, at most {len(group)}.",
         )
 
 
@@ -202,4 +202,4 @@ def _against(skew: Skew | None, limits: Limits) -> str:
 def _more_validators(facts: Facts, one: ProcessFacts) -> str:
     if len(facts.validators(one.stream)) >= len(facts.of_group(Topology(one.stream).validator_group)):
         return ""
-    return f" Or more validators: streams.{one.stream}.validators, at most one a partition."
+    return f" Or more validators, at most one a partition: `iot-platform streams scale {one.stream} NUMBER`."

@@ -197,9 +197,9 @@ def test_a_hot_partition_names_the_sensor_that_makes_it_so() -> None:
 
 def test_more_validators_are_advised_only_where_there_are_partitions_for_them() -> None:
     facts, *_ = PLANTED["slow code: rules"]
-    assert "streams.iot_data.validators" in verdicts_of(facts)[0].what_to_do
+    assert "streams scale iot_data" in verdicts_of(facts)[0].what_to_do
     full = replace(facts, processes=tuple(replace(facts.processes[1], name=f"v{n}", partitions=(n,)) for n in range(3)))
-    assert all("streams.iot_data.validators" not in verdict.what_to_do for verdict in verdicts_of(full))
+    assert all("streams scale iot_data" not in verdict.what_to_do for verdict in verdicts_of(full))
 
 
 _SHARE = st.none() | st.floats(0, 3)
