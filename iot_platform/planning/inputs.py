@@ -156,7 +156,7 @@ def checked(made: _Made) -> _Made:
             raise UsageError(
                 f"{one.name} ({about['meaning']}) is {value:g}; it must be between {about['least']:g} and "
                 f"{about['most']:g}.",
-                next_step="`iot-platform plan --help` says how to give it.",
+                next_step="docs/capacity.md says how to give it.",
             )
     if isinstance(made, Load) and made.readings_per_second > _MOST_READINGS:
         raise UsageError(

@@ -202,4 +202,4 @@ def _against(skew: Skew | None, limits: Limits) -> str:
 def _more_validators(facts: Facts, one: ProcessFacts) -> str:
     if len(facts.validators(one.stream)) >= len(facts.of_group(Topology(one.stream).validator_group)):
         return ""
-    return f" Or more validators, at most one a partition: `iot-platform streams scale {one.stream} NUMBER`."
+    return f" Or more validators, at most one a partition: `iot-platform streams scale {one.stream}`."
