@@ -12,7 +12,7 @@ from iot_platform.warehouse.marts import Connection, transaction
 from iot_platform.warehouse.process_samples import thin_samples
 
 DETAIL_KEPT = timedelta(hours=48)
-"""Older lag snapshots are thinned to the worst of each hour: each 30 s for 400 days would be millions of rows."""
+"""Older lag snapshots and audits are thinned to one of each hour: each 30 s for 400 days would be millions of rows."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,10 @@ def add_lag_snapshot(connection: Connection, taken_at: datetime, rows: Sequence[
             )
 
 
-def _begins_an_hour(connection: Connection, taken_at: datetime) -> bool:
+def _begins_an_hour(connection: Connection, taken_at: datetime, table: str = "lag_snapshots") -> bool:
     row = connection.execute(
-        "SELECT count(*) FROM lag_snapshots WHERE taken_at >= date_trunc('hour', ?::TIMESTAMPTZ)", [taken_at]
+        f"SELECT count(*) FROM {table} WHERE taken_at >= date_trunc('hour', ?::TIMESTAMPTZ)",  # noqa: S608 - our own names
+        [taken_at],
     ).fetchone()
     return row == (0,)
 
@@ -77,13 +78,35 @@ def _thin(connection: Connection, before: datetime) -> None:
 
 
 def add_ledger_audit(connection: Connection, taken_at: datetime, statement: Mapping[str, Any]) -> None:
-    """Keep one audit, given as the object of `audit --json` (`Statement.as_document()`)."""
+    """Keep one audit, given as the object of `audit --json` (`Statement.as_document()`); with the first of each hour,
+    older ones are thinned."""
     counts = [statement[name] for name in ("raw", "valid", "repaired", "dead", "duplicates", "in_flight")]
     loaded = statement["loaded"]
+    with transaction(connection):
+        if _begins_an_hour(connection, taken_at, "ledger_audit"):
+            _thin_audits(connection, taken_at - DETAIL_KEPT)
+        connection.execute(
+            "INSERT INTO ledger_audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                taken_at, statement["stream"], *counts, loaded["valid"], loaded["dead"], statement["unaccounted"],
+                json.dumps(list(statement["findings"])),
+            ],
+        )  # fmt: skip
+
+
+def _thin_audits(connection: Connection, before: datetime) -> None:
+    """Whole hours before `before` keep, of each stream, the newest audit that could not account for all; without such a
+    one the newest."""
     connection.execute(
-        "INSERT INTO ledger_audit VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            taken_at, statement["stream"], *counts, loaded["valid"], loaded["dead"], statement["unaccounted"],
-            json.dumps(list(statement["findings"])),
-        ],
-    )  # fmt: skip
+        """
+        DELETE FROM ledger_audit WHERE rowid IN (
+            SELECT rowid FROM ledger_audit
+            WHERE taken_at < date_trunc('hour', ?::TIMESTAMPTZ)
+            QUALIFY row_number() OVER (
+                PARTITION BY date_trunc('hour', taken_at), stream
+                ORDER BY unaccounted <> 0 OR json_array_length(findings) > 0 DESC, taken_at DESC
+            ) > 1
+        )
+        """,
+        [before],
+    )

@@ -16,6 +16,10 @@ from iot_platform.warehouse.scripts import migrations
 from iot_platform.warehouse.snapshots import LagRow, add_lag_snapshot, add_ledger_audit
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+AUDIT = {
+    "stream": "s", "raw": 1, "valid": 1, "repaired": 0, "dead": 0, "duplicates": 0, "in_flight": 0,
+    "loaded": {"valid": 1, "dead": 0}, "unaccounted": 0, "findings": [],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -55,16 +59,35 @@ def test_a_snapshot_holds_what_was_measured(chosen: Settings) -> None:
     assert found[10:] == (None,) * 6  # its course was not judged
 
 
+def test_old_audits_are_thinned_to_one_of_each_hour_and_none_that_missed_something_goes_for_one_that_did_not(
+    chosen: Settings,
+) -> None:
+    moments = [START + timedelta(minutes=20 * number) for number in (*range(12), 3 * 51)]
+    with open_warehouse(chosen) as connection:
+        for moment in moments:
+            missed = moment == START + timedelta(minutes=20)
+            add_ledger_audit(connection, moment, {**AUDIT, "unaccounted": int(missed)})
+            add_ledger_audit(connection, moment, {**AUDIT, "stream": "other"})
+        rows = connection.execute(
+            "SELECT taken_at, unaccounted FROM ledger_audit WHERE stream = 's' ORDER BY taken_at"
+        ).fetchall()
+        others = connection.execute("SELECT count(*) FROM ledger_audit WHERE stream = 'other'").fetchall()
+    thinned_before = START + timedelta(hours=3)  # two days before the hour of the last audit
+    assert rows[:3] == [
+        (START + timedelta(minutes=20), 1),
+        (START + timedelta(minutes=100), 0),
+        (START + timedelta(minutes=160), 0),
+    ]
+    assert [moment for moment, _ in rows[3:]] == [moment for moment in moments if moment >= thinned_before]
+    assert others == [(len(rows),)]
+
+
 def test_retention_removes_what_marts_tell_of_days_gone(chosen: Settings) -> None:
-    audit = {
-        "stream": "s", "raw": 1, "valid": 1, "repaired": 0, "dead": 0, "duplicates": 0, "in_flight": 0,
-        "loaded": {"valid": 1, "dead": 0}, "unaccounted": 0, "findings": [],
-    }  # fmt: skip
     with open_warehouse(chosen) as connection:
         for day in (1, 2, 3):
             moment = datetime(2026, 1, day, 23, 59, tzinfo=UTC)
             add_lag_snapshot(connection, moment, [row(0, 0)])
-            add_ledger_audit(connection, moment, audit)
+            add_ledger_audit(connection, moment, AUDIT)
             hour = moment.replace(minute=0)
             connection.execute("INSERT INTO null_rates VALUES ('s', ?, 'unit', '(all)', '(all)', 1, 0, 0)", [hour])
             connection.execute("INSERT INTO duplicate_rates VALUES ('s', ?, '(all)', 0, 1, 0)", [hour])
