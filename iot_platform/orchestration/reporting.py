@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations` where there are ops: Dagster reads their annotations.
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -49,9 +50,11 @@ def report_asset(partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinitio
         "One HTML page in the archive (reports/ in the state directory), and its summary here. Materialize a day to "
         "make it again; `iot-platform report` does the same.",
     )
-    def quality_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def quality_report(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         """Ask the readers' copy, judge, write the page."""
-        return dg.MaterializeResult(metadata=_report(context, date.fromisoformat(context.partition_key), week=False))
+        shown, unsent = _report(context, date.fromisoformat(context.partition_key), week=False)
+        yield dg.MaterializeResult(metadata=shown)
+        _require_sent(unsent, shown)
 
     return quality_report
 
@@ -66,7 +69,9 @@ class WeekConfig(dg.Config):
 def report_of_a_week(context: dg.OpExecutionContext, config: WeekConfig) -> None:
     """The report of seven days."""
     last_day = date.fromisoformat(config.last_day) if config.last_day else _yesterday(SystemClock().now())
-    context.add_output_metadata(_report(context, last_day, week=True))
+    shown, unsent = _report(context, last_day, week=True)
+    context.add_output_metadata(shown)
+    _require_sent(unsent, shown)
 
 
 @dg.job(
@@ -147,8 +152,8 @@ def _yesterday(now: datetime) -> date:
     return now.astimezone(UTC).date() - timedelta(days=1)
 
 
-def _report(context: Any, last_day: date, *, week: bool) -> dict[str, Any]:
-    """Write it, send it where the run is to, and what of it the UI shows."""
+def _report(context: Any, last_day: date, *, week: bool) -> tuple[dict[str, Any], list[str]]:
+    """Write it, send it where the run is to; what of it the UI shows, and why channels did not take it."""
     from iot_platform.report.make import make_report, send_report  # noqa: PLC0415 - DuckDB takes a moment of every load
     from iot_platform.report.period import chosen  # noqa: PLC0415
 
@@ -165,12 +170,28 @@ def _report(context: Any, last_day: date, *, week: bool) -> dict[str, Any]:
     totals = made.figures.all_streams
     if totals is not None:
         shown |= figures({"score": totals.score, "records": totals.records, "dead share": totals.share_dead})
+    unsent: list[str] = []
     if context.run.tags.get(SEND_TAG) == "true":
         outcomes = send_report(settings, made)
         for channel, outcome in outcomes.items():
-            context.log.info(f"{channel} took it." if outcome.sent else f"Not sent: {outcome.detail}")
+            if outcome.sent:
+                context.log.info(f"{channel} took it.")
+            else:
+                context.log.error(f"Not sent: {outcome.detail}")
+                unsent.append(outcome.detail)
         shown["sent"] = _sentence(outcomes)
-    return shown
+    return shown, unsent
+
+
+def _require_sent(unsent: list[str], shown: dict[str, Any]) -> None:
+    """The report is kept, and yet a run that was to send it and did not is red, or nobody would notice."""
+    if unsent:
+        raise dg.Failure(
+            f"The report is kept, but not sent: {' '.join(unsent)} See that the channel answers (`iot-platform alerts "
+            "test`), then send it with `iot-platform report --send`.",
+            metadata=shown,
+            allow_retries=False,
+        )
 
 
 def _sentence(outcomes: Any) -> str:

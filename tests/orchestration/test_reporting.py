@@ -48,7 +48,8 @@ def yesterday() -> datetime:
 
 
 @pytest.fixture
-def filled(here: Settings, yesterday: datetime) -> Settings:
+def filled(here: Settings, yesterday: datetime, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("IOT_FLEET__ENABLED", "false")  # a fleet would be missed after its one hour
     with open_warehouse(here) as connection:
         load(connection, [reading(yesterday + timedelta(hours=3), f"s-{n}") for n in range(4)], at=yesterday)
     publish(here, SystemClock().now())
@@ -77,6 +78,21 @@ def test_a_run_of_the_schedule_sends_the_summary(
     assert made.metadata["sent"].value == "Channel 1 (json): taken"
     (subject,) = receiver.subjects
     assert subject.startswith("[Good] data quality, ")
+
+
+def test_a_summary_that_no_channel_takes_ends_the_run_red_and_the_report_is_kept_all_the_same(
+    filled: Settings, yesterday: datetime, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.does = "refuse"
+    monkeypatch.setenv("IOT_ALERTS__CHANNELS", f'["{receiver.url().get_secret_value()}"]')
+    asset = report_asset(daily_partitions(yesterday))
+    result = dg.materialize([asset], partition_key=str(yesterday.date()), tags={SEND_TAG: "true"}, raise_on_error=False)
+    assert not result.success
+    assert (filled.reports_dir / f"{yesterday.date()}.html").exists()
+    (made,) = result.asset_materializations_for_node("quality_report")
+    assert "did not take the message" in str(made.metadata["sent"].value)
+    (failed,) = result.get_step_failure_events()
+    assert "The report is kept, but not sent: " in str(failed.step_failure_data.error)
 
 
 def test_a_week_is_made_by_a_job_and_without_a_channel_it_says_so(filled: Settings, yesterday: datetime) -> None:
