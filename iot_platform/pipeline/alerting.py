@@ -60,12 +60,18 @@ def evaluate(
             silences = [Silence(**row) for row in book.silences(now)]
             after, notices = advance(rules, memory, signals, now, unknown, silences)
             unsent = _record(settings, book, memory, after, notices)
-            book.remove_before(now - timedelta(days=settings.dagster.retention_days))
+            book.remove_before(now - timedelta(days=settings.dagster.retention_days), _history_from(settings, now))
             due = [_due(row) for row in book.due(now)]
         firing = tuple(incident for incident in after.values() if incident.fired_at is not None)
         write_firing(settings, firing, now, by)
         faultpoint("alerts.recorded")
         return Evaluation(firing, (*unsent, *_deliver(settings, clock, due)))
+
+
+def _history_from(settings: Settings, now: datetime) -> datetime | None:
+    """Incidents stay as long as the rows that they tell of: a report of those days must be able to name them."""
+    days = settings.warehouse.retention_days
+    return None if days is None else now - timedelta(days=max(days, settings.dagster.retention_days))
 
 
 def recent(settings: Settings, limit: int = 50) -> list[dict[str, Any]]:

@@ -234,25 +234,6 @@ class DuplicateSensor:
 
 
 @dataclass(frozen=True)
-class Lag:
-    consumer_group: str
-    seconds: float
-    worst_at: datetime
-    messages: int
-    seconds_at_end: float
-    snapshots: int
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A time in which no sensor of the stream sent a record."""
-
-    stream: str
-    began_at: datetime
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Drift:
     """A field beyond the contract in a type that it did not have before; no types before: it is new."""
 
@@ -264,47 +245,3 @@ class Drift:
     sensors: int
     types_before: list[str]
     total: int
-
-
-@dataclass(frozen=True)
-class Audit:
-    stream: str
-    taken_at: datetime
-    raw: int
-    valid: int
-    repaired: int
-    dead: int
-    duplicates: int
-    in_flight: int
-    loaded_valid: int
-    loaded_dead: int
-    unaccounted: int
-    findings: int
-    first_finding: str
-
-
-@dataclass(frozen=True)
-class Offsets:
-    """Offsets of one partition, both included; `topic` says which of the stream's topics."""
-
-    stream: str
-    topic: str
-    partition: int
-    first_offset: int
-    last_offset: int
-    records: int
-
-
-@dataclass(frozen=True)
-class Alert:
-    """An incident that fired, or was still firing, within the period."""
-
-    rule: str
-    subject: str
-    level: str
-    title: str
-    text: str
-    what_to_do: str
-    fired_at: datetime
-    resolved_at: datetime | None
-    reminders: int

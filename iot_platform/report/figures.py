@@ -6,20 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from iot_platform.report.facts import (
-    Alert,
-    Audit,
     Culprit,
     DayScore,
     Drift,
     Duplicates,
     DuplicateSensor,
-    Lag,
     Mover,
     NullRate,
     NullSensor,
     Odd,
-    Offsets,
-    Pause,
     Place,
     Reason,
     Redrive,
@@ -29,6 +24,7 @@ from iot_platform.report.facts import (
     Since,
     Totals,
 )
+from iot_platform.report.flow_facts import Alert, Audit, Lag, Offsets, Pause, Unbuilt
 from iot_platform.report.period import Period
 
 __all__ = [
@@ -55,6 +51,7 @@ __all__ = [
     "Silent",
     "Since",
     "Totals",
+    "Unbuilt",
 ]
 
 
@@ -65,6 +62,7 @@ class Figures:
     period: Period
     streams: tuple[str, ...]
     first_day: date | None  # of all data; None: there is none
+    unbuilt: tuple[Unbuilt, ...]
     totals: dict[str, Totals]  # by stream; '' = all together
     totals_before: dict[str, Totals]
     totals_earlier: dict[str, Totals]

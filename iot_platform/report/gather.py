@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from iot_platform.contract.catalogue import NULL_CHOICES
@@ -26,6 +26,7 @@ SHOWN_ROWS = 20
 """Of a list that grows with the fleet so many are shown, and the rest is counted."""
 _MANY_ROWS = 200
 _ADVICE = {code.value: text for code, text in ADVICE.items()}
+_ON_THEIR_WAY = timedelta(minutes=10)  # rows that no mart has yet while all is well: a cycle, and one that takes long
 _JUST_BEFORE = timedelta(minutes=5, microseconds=1)  # silent_sensors takes records up to 5 minutes ahead of its now
 
 Rows = list[dict[str, Any]]
@@ -60,18 +61,21 @@ def gather(
     Raises UsageError for a stream that never had one and is not configured.
     """
     known = ask_rows(connection, scripts.report()["known"], {})
-    streams = _streams(settings, [row["stream"] for row in known], stream)
+    unbuilt = Questions(connection, _named(settings, period, ())).facts(of.Unbuilt, "unbuilt")
+    streams = _streams(settings, sorted({*(row["stream"] for row in known), *(one.stream for one in unbuilt)}), stream)
     asked = Questions(connection, _named(settings, period, streams))
     first_day = min((row["first_day"] for row in known if row["stream"] in streams), default=None)
     totals = _totals(asked)
     reasons, sensors = _reasons(asked, period, totals), _sensors(asked, period)
     silent = _silent(connection, settings, period, streams)
     places = asked.rows("places", rows=SHOWN_ROWS)
+    null_sensors = asked.facts(of.NullSensor, "null_sensors", many=_MANY_ROWS)
     low, odd = asked.rows("sensors", rows=1), asked.rows("odd", rows=1)
     return of.Figures(
         period=period,
         streams=tuple(streams),
         first_day=first_day,
+        unbuilt=tuple(one for one in unbuilt if one.stream in streams),
         totals=totals["this"],
         totals_before=totals["before"],
         totals_earlier=totals["earlier"],
@@ -84,8 +88,8 @@ def gather(
         reasons=reasons,
         redrives=asked.facts(of.Redrive, "redrives"),
         null_rates=asked.facts(of.NullRate, "null_heat", rows=SHOWN_ROWS),
-        null_sensors=asked.facts(of.NullSensor, "null_sensors", many=_MANY_ROWS),
-        null_since=day_run({row["day"] for row in asked.rows("null_days")}, period),
+        null_sensors=null_sensors,
+        null_since=_null_since(asked, null_sensors, period),
         silent=silent[:SHOWN_ROWS],
         silent_total=len(silent),
         odd=asked.facts(of.Odd, "odd", rows=SHOWN_ROWS),
@@ -95,7 +99,7 @@ def gather(
         lag=asked.facts(of.Lag, "lag"),
         pauses=asked.facts(of.Pause, "pauses"),
         drift=asked.facts(of.Drift, "drift", rows=SHOWN_ROWS),
-        alerts=tuple(_alert(row) for row in alerts),
+        alerts=tuple(_alert(row) for row in alerts if stream is None or row["stream"] in ("", stream)),
         audits=asked.facts(of.Audit, "audits"),
         offsets=asked.facts(of.Offsets, "offsets"),
     )
@@ -121,6 +125,7 @@ def _named(settings: Settings, period: Period, streams: Sequence[str]) -> dict[s
         "streams": list(streams),
         "start": period.start,
         "until": period.until,
+        "settled": min(period.until, period.now - _ON_THEIR_WAY),
         "first_day": period.first_day,
         "last_day": period.last_day,
         "reach": period.reach,
@@ -134,6 +139,8 @@ def _named(settings: Settings, period: Period, streams: Sequence[str]) -> dict[s
         "bad": BAD_SCORE,
         "null_warn": levels["null_rates"].warn,
         "pause_warn": levels["freshness"].warn,
+        "configured": list(settings.streams),
+        "fleet": settings.fleet.stream if settings.fleet.enabled else "",
         "policy_fields": list(NULL_CHOICES),
     }
 
@@ -189,7 +196,7 @@ def _reasons(asked: Questions, period: Period, totals: Mapping[str, Mapping[str,
     return tuple(
         replace(
             one,
-            share=one.records / totals["this"][one.stream].records if one.records else 0.0,
+            share=_share(one.records, totals["this"].get(one.stream)) or 0.0,
             share_before=_share(one.records_before, totals["before"].get(one.stream)),
             share_earlier=_share(one.records_earlier, totals["earlier"].get(one.stream)),
             since=begun({hour.date() for hour in times.get(key, {})}, [one.first_at] if one.first_at else [], period),
@@ -204,7 +211,20 @@ def _reasons(asked: Questions, period: Period, totals: Mapping[str, Mapping[str,
 
 
 def _share(records: int, then: of.Totals | None) -> float | None:
-    return records / then.records if then is not None and then.records else None
+    """Never above all, also where the marts have not counted all of them yet."""
+    return records / max(records, then.records) if then is not None and then.records else None
+
+
+def _null_since(asked: Questions, sensors: Sequence[of.NullSensor], period: Period) -> date | None:
+    """Since when any of them leaves out its field, each judged by its own days."""
+    if not sensors:
+        return None
+    wanted = [{"stream": one.stream, "sensor_id": one.sensor_id, "field": one.field} for one in sensors]
+    days: dict[tuple[str, str, str], set[date]] = {}
+    for row in asked.rows("null_days", sensors=wanted):
+        days.setdefault((row["stream"], row["sensor_id"], row["field"]), set()).add(row["day"])
+    begun_on = (day_run(found, period) for found in days.values())
+    return min((day for day in begun_on if day is not None), default=None)
 
 
 def _silent(

@@ -13,9 +13,10 @@ from iot_platform.pipeline.query import open_copy
 from iot_platform.quality.levels import load_levels
 from iot_platform.report import archive, page
 from iot_platform.report.figures import Figures
+from iot_platform.report.finding import Light
 from iot_platform.report.gather import gather
 from iot_platform.report.period import Period, chosen
-from iot_platform.report.verdict import Light, Verdict, judge
+from iot_platform.report.verdict import Verdict, judge
 from iot_platform.settings import Settings
 from iot_platform.watch.alerts.sender import Outcome, channels_of, send
 from iot_platform.watch.alerts.texts import Message, Mood

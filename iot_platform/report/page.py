@@ -15,8 +15,9 @@ from iot_platform.clock import duration
 from iot_platform.quality.verdict import moment, per_cent
 from iot_platform.report import svg
 from iot_platform.report.figures import Figures, NullRate, Reason, Sensor
+from iot_platform.report.finding import since_text
 from iot_platform.report.texts import capitalized, coded, markdown, number, points, share_points, visible
-from iot_platform.report.verdict import WORDS, Verdict, since_text
+from iot_platform.report.verdict import WORDS, Verdict
 
 
 @dataclass(frozen=True)

@@ -82,13 +82,14 @@ class AlertBook:
             for row in deliveries:
                 self._connection.execute(_SETTLE, dict(row))
 
-    def remove_before(self, moment: datetime) -> None:
-        """Remove what was over before `moment`."""
-        if not self._rows(_ANY_OLD, {"moment": moment}):
+    def remove_before(self, told: datetime, over: datetime | None) -> None:
+        """Remove notices told and silences over before `told`, and incidents over before `over` (None: none)."""
+        named = {"told": told, "over": over}
+        if not self._rows(_ANY_OLD, named):
             return  # an empty DELETE would write all the same
         with self._transaction():
             for statement in _REMOVE_OLD:
-                self._connection.execute(statement, [moment] if "?" in statement else None)
+                self._connection.execute(statement, {name: at for name, at in named.items() if f"${name}" in statement})
 
     def recent_notices(self, limit: int) -> list[Row]:
         """The newest first: notice_id, event, told_at, subject, incident (JSON), deliveries (list of structs)."""
@@ -259,20 +260,20 @@ ORDER BY fired_at DESC, rule, subject LIMIT $limit
 """
 
 _ANY_OLD = """
-SELECT 1 FROM incidents WHERE resolved_at < $moment
-UNION ALL SELECT 1 FROM silences WHERE until < $moment
-UNION ALL SELECT 1 FROM notices WHERE told_at < $moment LIMIT 1
+SELECT 1 FROM incidents WHERE resolved_at < $over::TIMESTAMPTZ
+UNION ALL SELECT 1 FROM silences WHERE until < $told
+UNION ALL SELECT 1 FROM notices WHERE told_at < $told LIMIT 1
 """
 
 _REMOVE_OLD = (
-    "DELETE FROM incidents WHERE resolved_at < ?",
-    "DELETE FROM silences WHERE until < ?",
-    "DELETE FROM notices WHERE told_at < ?",
+    "DELETE FROM incidents WHERE resolved_at < $over::TIMESTAMPTZ",
+    "DELETE FROM silences WHERE until < $told",
+    "DELETE FROM notices WHERE told_at < $told",
     "DELETE FROM deliveries WHERE notice_id NOT IN (SELECT notice_id FROM notices)",
 )
 
 _FIRED = """
-SELECT rule, subject, level, title, text, what_to_do, fired_at, resolved_at, reminders
+SELECT rule, subject, level, title, text, what_to_do, fired_at, resolved_at, reminders, signal, stream
 FROM incidents
 WHERE fired_at < $end AND (resolved_at IS NULL OR resolved_at >= $start)
 ORDER BY fired_at, rule, subject

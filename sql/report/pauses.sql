@@ -1,28 +1,55 @@
--- The longest pauses of each stream that began in the period: no sensor sent a record, for longer than one and a half
--- of its sensors' intervals (the median one), for a fleet may be slow. Of streams with records in at least 3 hours of
--- the period: others are bursts, such as a file that was replayed.
+-- The longest pauses of each stream within the period: no sensor sent a record, for longer than one and a half of its
+-- sensors' intervals (the median one), for a fleet may be slow. One that began before the period counts from its start,
+-- and one without an end up to $until (open); began_at is the record before it, whenever that was.
+--
+-- Of streams that flow: with records in half of the 24 hours before the pause, or, as the check `freshness` has it, in 3
+-- hours of the period (an open one: of its last day); the fleet's always. Others are bursts, such as a file that was
+-- replayed. Of a stream that is no longer configured none is open.
 WITH flow AS (
-    SELECT *, lag(last_at) OVER (PARTITION BY stream ORDER BY hour) AS before
+    SELECT *, lag(last_at) OVER (PARTITION BY stream ORDER BY hour) AS before,
+           count(*) OVER (
+               PARTITION BY stream ORDER BY hour RANGE BETWEEN INTERVAL 23 HOURS PRECEDING AND CURRENT ROW
+           ) AS hours
     FROM stream_flow
-    WHERE hour < $until AND hour >= $before_start AND list_contains($streams, stream)
+    WHERE hour < $until AND list_contains($streams, stream)
 ),
-flowing AS (
-    SELECT stream FROM flow WHERE hour >= $start GROUP BY stream HAVING count(*) >= 3
+followed AS (
+    SELECT *, lag(hours) OVER (PARTITION BY stream ORDER BY hour) AS hours_before FROM flow
+),
+streams AS (
+    SELECT stream, max(last_at) AS newest_at, arg_max(hours, hour) AS newest_hours,
+           count(*) FILTER (hour >= $start) >= 3 AS flowed, count(*) FILTER (hour >= $until - INTERVAL 24 HOUR) >= 3 AS flows
+    FROM flow
+    GROUP BY stream
 ),
 intervals AS (
-    SELECT stream, coalesce(median(interval_seconds), 0) AS usual_seconds
+    SELECT stream, median(interval_seconds) AS usual_seconds
     FROM sensor_quality
-    WHERE hour >= $start AND hour < $until AND list_contains($streams, stream)
+    WHERE hour >= $before_start AND hour < $until AND list_contains($streams, stream)
     GROUP BY stream
 ),
 pauses AS (
-    SELECT stream, unnest(pause_starts) AS began_at, unnest(pause_seconds) AS seconds FROM flow
+    SELECT stream, unnest(pause_starts) AS began_at, unnest(pause_seconds) AS whole_seconds, hours, false AS open
+    FROM followed
+    WHERE hour >= $start
     UNION ALL
-    SELECT stream, before, epoch(first_at) - epoch(before) FROM flow WHERE before IS NOT NULL
+    SELECT stream, before, epoch(first_at) - epoch(before), hours_before, false
+    FROM followed
+    WHERE hour >= $start AND before IS NOT NULL
+    UNION ALL
+    SELECT stream, newest_at, epoch($until) - epoch(newest_at), newest_hours, true
+    FROM streams
+    WHERE list_contains($configured, stream)
+),
+within AS (
+    SELECT stream, began_at, whole_seconds - greatest(0, epoch($start) - epoch(began_at)) AS seconds, whole_seconds, open
+    FROM pauses JOIN streams USING (stream)
+    WHERE hours >= 12 OR if(open, flows, flowed) OR stream = $fleet
 )
-SELECT stream, began_at, seconds
-FROM pauses SEMI JOIN flowing USING (stream)
-JOIN intervals USING (stream)
-WHERE began_at >= $start AND seconds >= $pause_warn AND seconds > 1.5 * usual_seconds
+SELECT stream, began_at, seconds, whole_seconds, open
+FROM within LEFT JOIN intervals USING (stream)
+WHERE whole_seconds > 1.5 * coalesce(usual_seconds, 0)
+  -- Where nothing came at all in a day that has only begun, all of it counts.
+  AND if(open AND began_at < $start, whole_seconds, seconds) >= $pause_warn
+QUALIFY row_number() OVER (PARTITION BY stream ORDER BY open DESC, seconds DESC, began_at) <= 5
 ORDER BY seconds DESC, stream, began_at
-LIMIT 5

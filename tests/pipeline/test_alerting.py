@@ -321,7 +321,9 @@ def test_a_damaged_book_is_set_aside_and_what_is_wrong_fires_again(
 
 
 def test_what_was_over_long_ago_is_removed_and_what_fires_stays(tmp_path: Path, clock: ManualClock) -> None:
-    settings = load_settings(state_dir=tmp_path, dagster=DagsterSettings(retention_days=1))
+    settings = load_settings(
+        state_dir=tmp_path, dagster=DagsterSettings(retention_days=1), warehouse={"retention_days": 3}
+    )
     stays = Signal("check", "unaccounted", "iot_data", "error", "3 readings", clock.now())
     evaluate(settings, clock, [stays, Signal("check", "duplicates", "iot_data", "error", "2", clock.now())])
     for _ in range(2):
@@ -331,8 +333,25 @@ def test_what_was_over_long_ago_is_removed_and_what_fires_stays(tmp_path: Path, 
     clock.advance(86_401)
     assert [one.rule for one in evaluate(settings, clock, [stays]).firing] == ["unaccounted"]
     assert [(row["event"], row["rule"]) for row in recent(settings)] == [("reminded", "unaccounted")]
+    assert incidents(settings) == ["duplicates", "unaccounted"], "as long as there are rows of that day to report of"
+    clock.advance(2 * 86_400)
+    evaluate(settings, clock, [stays])
+    assert incidents(settings) == ["unaccounted"]
+
+
+def incidents(settings: Settings) -> list[str]:
     with duckdb.connect(str(settings.alert_book_path), read_only=True) as book:
-        assert book.execute("SELECT rule FROM incidents").fetchall() == [("unaccounted",)]
+        return [rule for (rule,) in book.execute("SELECT rule FROM incidents ORDER BY rule").fetchall()]
+
+
+def test_where_rows_are_kept_for_ever_so_are_incidents(tmp_path: Path, clock: ManualClock) -> None:
+    settings = load_settings(state_dir=tmp_path, warehouse={"retention_days": None})
+    evaluate(settings, clock, [Signal("check", "duplicates", "iot_data", "error", "2", clock.now())])
+    for seconds in (400, 400, 2_000 * 86_400):
+        clock.advance(seconds)
+        evaluate(settings, clock, [])
+    assert incidents(settings) == ["duplicates"]
+    assert recent(settings) == []
 
 
 def test_the_book_does_not_grow_with_evaluations(installed: Installed, clock: ManualClock) -> None:

@@ -34,7 +34,7 @@ def receiver() -> Iterator[Receiver]:
 def test_an_empty_installation_gets_a_report_that_says_so(empty: Settings) -> None:
     for days in (1, 7):
         made = make_report(empty, CLOCK, period(days))
-        assert (made.verdict.light, made.verdict.sentence) == ("good", "There is no data in this period.")
+        assert (made.verdict.word, made.verdict.sentence) == ("No data", "There is no data in this period.")
         page = made.html.read_text(encoding="utf-8")
         assert "There is no record in this period, nor in the" in page
         assert "no stream has data" in page

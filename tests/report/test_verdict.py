@@ -10,11 +10,24 @@ import pytest
 
 from iot_platform.quality.levels import load_levels
 from iot_platform.report.causes import cause_of
-from iot_platform.report.figures import Audit, Drift, Figures, Lag, NullSensor, Odd, Pause, Silent, Totals
+from iot_platform.report.figures import (
+    Alert,
+    Audit,
+    Drift,
+    Figures,
+    Lag,
+    NullSensor,
+    Odd,
+    Pause,
+    Silent,
+    Totals,
+    Unbuilt,
+)
+from iot_platform.report.finding import since_text
 from iot_platform.report.make import Report, message_of
 from iot_platform.report.period import Period
 from iot_platform.report.since import begun, day_run, points
-from iot_platform.report.verdict import Verdict, judge, since_text
+from iot_platform.report.verdict import Verdict, judge
 from tests.report.morning import NEXT_MORNING, TODAY, period
 
 LEVELS = load_levels(None)
@@ -62,6 +75,15 @@ def lag(seconds: float, at_end: float) -> dict[str, Any]:
     return {"lag": (Lag("loader-s", seconds, TODAY, 5, at_end, 9),)}
 
 
+def paused(seconds: float, whole: float = 0.0, *, is_open: bool = False) -> dict[str, Any]:
+    return {"pauses": (Pause("s", TODAY, seconds, whole or seconds, is_open),)}
+
+
+def alert(level: str, resolved: datetime | None = None) -> dict[str, Any]:
+    one = Alert("r", "s", level, "dead letters of s", "9 %", "Look.", TODAY + timedelta(hours=2), resolved, 0, "r", "s")
+    return {"alerts": (one,)}
+
+
 @pytest.mark.parametrize(
     ("changes", "light", "said"),
     [
@@ -77,13 +99,14 @@ def lag(seconds: float, at_end: float) -> dict[str, Any]:
         (silent(10), "act", "10 sensors are silent"),
         (odd(1), "look", "1 sensor behaves oddly"),
         (odd(30), "act", "30 sensors behave oddly"),
-        ({"totals": {}}, "act", "no record of s came"),
-        ({"totals": {}, "totals_before": {}}, "good", "There is no data in this period."),
+        ({"totals": {}, **paused(86_400, 90_000, is_open=True)}, "act", "no record of s came"),
+        ({"totals": {}, **paused(200, 2_000, is_open=True)}, "act", "no record of s came"),
+        ({"totals": {}}, "good", "There is no data in this period."),
         (lag(100, 0), "good", ""),
         (lag(5_000, 1), "look", "loader-s was up to 83 min behind"),
         (lag(5_000, 5_000), "act", "loader-s was up to 83 min behind"),
-        ({"pauses": (Pause("s", TODAY, 400.0),)}, "look", "nothing of s came for 7 min"),
-        ({"pauses": (Pause("s", TODAY, 4_000.0),)}, "act", "nothing of s came for 67 min"),
+        (paused(400), "look", "nothing of s came for 7 min"),
+        (paused(4_000), "act", "nothing of s came for 67 min"),
         ({"totals": {"": totals("", score=95.1), "s": totals("s")}}, "good", ""),
         ({"totals": {"": totals("", score=95.0), "s": totals("s")}}, "look", "the score fell from 100 to 95"),
         (
@@ -92,6 +115,16 @@ def lag(seconds: float, at_end: float) -> dict[str, Any]:
             "3 sensors leave out fields",
         ),
         ({"null_sensors": (NullSensor("s", "a", "hall", "unit", 5, 10, 0.5, 1),)}, "act", "1 sensor leaves out fields"),
+        (alert("error"), "look", "1 alert of level error fires"),
+        (alert("error", TODAY + timedelta(hours=25)), "look", "1 alert of level error fires"),
+        (alert("error", TODAY + timedelta(hours=3)), "good", ""),
+        (alert("warn"), "good", ""),
+        ({"totals": {}, **alert("error")}, "look", "1 alert of level error fires"),
+        (
+            {"unbuilt": (Unbuilt("s", 5, TODAY.date()),), **paused(9_000)},
+            "act",
+            "Not all of the data is judged: 5 records",
+        ),
         ({"drift": (Drift("s", "fw", "string", TODAY, 5, 1, [], 1),)}, "good", ""),
         ({"drift": (Drift("s", "fw", "string", TODAY, 5, 1, ["number"], 1),)}, "look", "1 field beyond the contract"),
     ],
@@ -104,7 +137,7 @@ def test_a_day_gets_its_light_and_its_sentence(changes: dict[str, Any], light: s
 
 
 def test_the_worst_comes_first_and_the_sentence_names_three_and_counts_the_rest() -> None:
-    found = verdict(**dead(20), **silent(12), **lag(5_000, 0), pauses=(Pause("s", TODAY, 400.0),), **audit(1))
+    found = verdict(**dead(20), **silent(12), **lag(5_000, 0), **paused(400), **audit(1))
     assert [finding.light for finding in found.findings] == ["act", "act", "look", "look", "look"]
     assert found.sentence.endswith("; and 2 more.")
     assert found.sentence.count(";") == 3
