@@ -2,9 +2,9 @@
 -- sensors' intervals (the median one), for a fleet may be slow. One that began before the period counts from its start,
 -- and one without an end up to $until (open); began_at is the record before it, whenever that was.
 --
--- Of streams that flow: with records in half of the 24 hours before the pause, or, as the check `freshness` has it, in 3
--- hours of the period (an open one: of its last day); the fleet's always. Others are bursts, such as a file that was
--- replayed. Of a stream that is no longer configured none is open.
+-- Of streams that flow, as the check `freshness` has it: with records in 3 of the 24 hours up to the one before the pause;
+-- one that has ended, also with records in 3 hours of the period; the fleet's always. Others are bursts, such as a file
+-- that was replayed. Of a stream that is no longer configured none is open.
 WITH flow AS (
     SELECT *, lag(last_at) OVER (PARTITION BY stream ORDER BY hour) AS before,
            count(*) OVER (
@@ -18,7 +18,7 @@ followed AS (
 ),
 streams AS (
     SELECT stream, max(last_at) AS newest_at, arg_max(hours, hour) AS newest_hours,
-           count(*) FILTER (hour >= $start) >= 3 AS flowed, count(*) FILTER (hour >= $until - INTERVAL 24 HOUR) >= 3 AS flows
+           count(*) FILTER (hour >= $start) >= 3 AS flowed
     FROM flow
     GROUP BY stream
 ),
@@ -44,7 +44,7 @@ pauses AS (
 within AS (
     SELECT stream, began_at, whole_seconds - greatest(0, epoch($start) - epoch(began_at)) AS seconds, whole_seconds, open
     FROM pauses JOIN streams USING (stream)
-    WHERE hours >= 12 OR if(open, flows, flowed) OR stream = $fleet
+    WHERE hours >= 3 OR (flowed AND NOT open) OR stream = $fleet
 )
 SELECT stream, began_at, seconds, whole_seconds, open
 FROM within LEFT JOIN intervals USING (stream)
