@@ -14,7 +14,6 @@ import pytest
 
 from iot_platform.clock import SystemClock
 from iot_platform.settings import Settings
-from iot_platform.stream.clients import Clients
 from iot_platform.supervision.diagnosis import Diagnosis, diagnose
 from iot_platform.warehouse.connection import open_warehouse
 from tests.faults.scene import Scene
@@ -124,23 +123,6 @@ def test_a_starved_processor_is_named(scene: Scene) -> None:
             for one in spinning:
                 one.kill()
                 one.wait()
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_validators_that_come_and_go_are_named(scene: Scene) -> None:
-    def come_and_go() -> None:
-        for _ in range(3):
-            guest = Clients(scene.settings).consumer(
-                scene.topology.validator_group, {"partition.assignment.strategy": "cooperative-sticky"}
-            )
-            came = threading.Event()
-            guest.subscribe([scene.topology.raw], on_assign=lambda *_, came=came: came.set())
-            eventually(lambda guest=guest, came=came: guest.poll(0.1) is None and came.is_set(), 60, "a rebalance")
-            guest.close()
-
-    with validating(scene):
-        is_named(scene.settings, "rebalances", "moves", come_and_go)
 
 
 @pytest.mark.long
