@@ -17,7 +17,6 @@ from iot_platform.settings import Settings
 from iot_platform.supervision.diagnosis import Diagnosis, diagnose
 from iot_platform.warehouse.connection import open_warehouse
 from tests.faults.scene import Scene
-from tests.faults.victim import Victim
 from tests.support.given import Given, many
 from tests.support.held_file import held
 from tests.support.waiting import eventually
@@ -134,17 +133,3 @@ def test_records_on_which_the_code_fails_are_named(scene: Scene) -> None:
             scene.settings, "poison", "InjectedFaultError",
             lambda: scene.give(Given(many(200), f"poison-{next(more)}")) and None,
         )  # fmt: skip
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_a_slow_broker_is_named_with_how_slow_it_is(frail: Scene, victim: Victim) -> None:
-    victim.proxy.delay(0.3)
-    is_named(frail.settings, "slow_broker", "ms for a small question")
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_a_broker_that_is_away_is_named(frail: Scene, victim: Victim) -> None:
-    victim.kill()
-    is_named(frail.settings, "kafka_unreachable", "Kafka does not answer")
