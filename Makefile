@@ -37,8 +37,8 @@ down: setup  ## Stop what `iot-platform up --detach` started
 status: setup  ## Say how it goes
 	@exec $(bin)/iot-platform status $(ARGS)
 
-test: setup-dev  ## The whole suite, on a real Kafka that it starts itself (ARGS="-k word" for a part)
-	@exec $(bin)/pytest $(ARGS)
+test: setup-dev  ## The whole suite, on real Kafkas that it starts itself, two tests at once (ARGS="-k word" for a part)
+	@exec $(bin)/pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: setup-dev  ## Format, lint, types and import directions
 	$(bin)/ruff format --check .

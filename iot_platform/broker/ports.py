@@ -38,10 +38,7 @@ def listens(host: str, port: int, timeout_seconds: float = 1.0) -> bool:
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1, host)
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> int:
