@@ -38,7 +38,7 @@ status: setup  ## Say how it goes
 	@exec $(bin)/iot-platform status $(ARGS)
 
 test: setup-dev  ## The whole suite, on real Kafkas that it starts itself, two tests at once (ARGS="-k word" for a part)
-	@exec $(bin)/pytest -n 2 --dist loadgroup $(ARGS)
+	@exec $(bin)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup-dev  ## Format, lint, types and import directions
 	$(bin)/ruff format --check .

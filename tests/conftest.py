@@ -21,22 +21,15 @@ from iot_platform.stream.topics import ensure_topics
 hypothesis.settings.register_profile("house", deadline=None)
 hypothesis.settings.load_profile("house")
 
-_SHARE_WITHIN_FOLDER = frozenset({"faults", "report"})
-"""A broker that may be broken, and a morning with every kind of trouble."""
 _REAL_BROKER_FIXTURES = frozenset({"broker", "settings", "new_broker", "victim"})
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts a broker as `kafka`, so that `-m "not kafka"` is quick and true without anybody's care.
-
-    Where two processes share the suite, what is costly to make is made in one of them: by file, or by folder.
-    """
+    """Mark what starts a broker as `kafka`, so that `-m "not kafka"` is quick and true without anybody's care."""
     for item in items:
         if _REAL_BROKER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.kafka)
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in _SHARE_WITHIN_FOLDER else item.path.name))
 
 
 def own_broker_settings(state_dir: Path) -> Settings:
