@@ -39,8 +39,7 @@ def broker_crash(
     """Three brokers: kill one, then a second, bring both back; exit code 1 unless each reading arrived once."""
     from iot_platform.drills import broker_crash as crash  # noqa: PLC0415 - DuckDB takes half a second
 
-    cache_dir = prepared_settings().cache_dir
-    made = Drill(crash.NAME, lambda text: err.print(text, soft_wrap=True), SystemClock())
+    made, cache_dir = _begun(crash.NAME)
     with _errors_alone():  # that a killed broker does not answer, the drill tells
         outcome = crash.run(made, crash.CrashPlan(rate, seconds, keep), cache_dir)
     _show(outcome, as_json)
@@ -53,8 +52,7 @@ def nulls(
     """Half of the fields go missing in some sensors: is it told within a minute, with its cause, and over after it?"""
     from iot_platform.drills import nulls as drill_of_nulls  # noqa: PLC0415 - DuckDB takes half a second
 
-    cache_dir = prepared_settings().cache_dir
-    made = Drill(drill_of_nulls.NAME, lambda text: err.print(text, soft_wrap=True), SystemClock())
+    made, cache_dir = _begun(drill_of_nulls.NAME)
     _show(drill_of_nulls.run(made, drill_of_nulls.NullsPlan(rate, seconds, keep), cache_dir), as_json)
 
 
@@ -68,8 +66,7 @@ def morning(
     """A night of a fleet in trouble, a year of a real device: is each cause named, and mended what can be?"""
     from iot_platform.drills import morning as drill_of_a_morning  # noqa: PLC0415 - DuckDB takes half a second
 
-    cache_dir = prepared_settings().cache_dir
-    made = Drill(drill_of_a_morning.NAME, lambda text: err.print(text, soft_wrap=True), SystemClock())
+    made, cache_dir = _begun(drill_of_a_morning.NAME)
     _show(drill_of_a_morning.run(made, drill_of_a_morning.MorningPlan(rate, hours, keep), cache_dir), as_json)
 
 
@@ -86,11 +83,31 @@ def lag(
     """A validator becomes slow: lag, its alert, a second one by itself, no lag; mended, one again. With a plot."""
     from iot_platform.drills import lag as drill_of_lag  # noqa: PLC0415 - DuckDB takes half a second
 
-    cache_dir = prepared_settings().cache_dir
-    made = Drill(drill_of_lag.NAME, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    made, cache_dir = _begun(drill_of_lag.NAME)
     with _errors_alone():
         outcome = drill_of_lag.run(made, drill_of_lag.LagPlan(rate, seconds, plot, keep), cache_dir)
     _show(outcome, as_json)
+
+
+@drill.command("runbooks")
+def runbooks(
+    rate: Annotated[float, typer.Option(min=1, max=100, help="Readings a second.")] = 20.0,
+    keep: KeepOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Every command of every runbook page, where sensors are in trouble and a broker is gone: does each answer?"""
+    from iot_platform.drills import runbooks as drill_of_pages  # noqa: PLC0415 - DuckDB takes half a second
+
+    made, cache_dir = _begun(drill_of_pages.NAME)
+    with _errors_alone():
+        outcome = drill_of_pages.run(made, drill_of_pages.RunbooksPlan(rate, keep), cache_dir)
+    _show(outcome, as_json)
+
+
+def _begun(name: str) -> tuple[Drill, Path]:
+    """A drill that tells its steps on standard error, and where Kafka's jars are."""
+    made = Drill(name, lambda text: err.print(text, markup=False, soft_wrap=True), SystemClock())
+    return made, prepared_settings().cache_dir
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,6 +31,15 @@ _COMMAND_SECONDS = 900.0
 _UNDO_SECONDS = 200.0
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a command came to: its exit code, standard output and standard error."""
+
+    code: int
+    said: str
+    complained: str
+
+
 class Installation:
     """Driven by the platform's own commands, as processes of their own: what is shown is what a user would see."""
 
@@ -39,7 +49,18 @@ class Installation:
         self._in_file = in_file
 
     def run(self, *arguments: str) -> str:
-        """One command to its end; what it printed. Raises UnavailableError with its last words when it fails.
+        """One command to its end; what it printed. Raises UnavailableError with its last words when it fails."""
+        answer = self.ask(*arguments)
+        if answer.code != 0:
+            words = f"{answer.said} {answer.complained}".split()[-60:]
+            raise UnavailableError(
+                f"`iot-platform {' '.join(arguments)}` of the drill failed: {' '.join(words)}",
+                next_step=f"See {self.settings.log_dir} (`--keep` keeps it).",
+            )
+        return answer.said
+
+    def ask(self, *arguments: str) -> Answer:
+        """One command to its end, whatever it is.
 
         A Ctrl-C is ours, not the command's: it is asked to end, and waited for, so that it undoes what it began.
         """
@@ -58,13 +79,7 @@ class Installation:
                 child.send_signal(signal.SIGINT)
                 child.communicate(timeout=_UNDO_SECONDS)
                 raise
-        if child.returncode != 0:
-            words = f"{said} {complained}".split()[-60:]
-            raise UnavailableError(
-                f"`iot-platform {' '.join(arguments)}` of the drill failed: {' '.join(words)}",
-                next_step=f"See {self.settings.log_dir} (`--keep` keeps it).",
-            )
-        return said
+        return Answer(child.returncode, said, complained)
 
     def stop(self) -> None:
         """Stop all that runs; nothing to do when nothing does."""

@@ -17,6 +17,7 @@ from iot_platform.drills.installation import Installation, own_directory, own_in
 from iot_platform.drills.judgement import judge
 from iot_platform.drills.telling import Told, named_rightly, told_of
 from iot_platform.errors import UnavailableError
+from iot_platform.pipeline.alerting import fired_between
 from iot_platform.pipeline.query import open_copy
 from iot_platform.report.figures import Figures
 from iot_platform.report.gather import gather
@@ -55,6 +56,8 @@ DEVICE_VALID, DEVICE_DEAD, DEVICE_LOST_SENSOR, DEVICE_LOST = 104_940, 16_701, "u
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _LOAD_SECONDS = 15
 _LONGEST_SECONDS = 600.0
+_SILENCE_SECONDS = 300.0
+"""The sensor that falls silent does so live, after the night: from then on it takes two of its intervals and a load."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class _Morning:
             f"Starting Kafka, Dagster and fifty sensors, ten of them in trouble for {self._plan.hours:g} h …"
         )
         self._installation.run("up", "--detach")
-        self._drill.require(self._all_named, _LONGEST_SECONDS, "a report that names all ten troublemakers")
+        self._drill.require(self._night_is_in, _LONGEST_SECONDS, "a report that has the whole night")
+        self._drill.wait_until(self._all_named, _SILENCE_SECONDS)
 
     def look(self) -> None:
         """A person opens the report."""
@@ -125,6 +129,8 @@ class _Morning:
         )
         for sensor, one in sorted(told.items()):
             self._drill.step(f"  {sensor}: {'; '.join(one.lines)}")
+        for alert in figures.alerts:
+            self._drill.step(f"  alert {alert.rule}: {alert.text}")
         wrong = sorted(set(CAUSES) - set(named_rightly(told, CAUSES)))
         healthy = sorted(told.keys() - CAUSES.keys())
         self._drill.claim(_unless("Every troublemaker is named with its own cause, and no other.", wrong), not wrong)
@@ -179,15 +185,21 @@ class _Morning:
     def _report(self, stream: str) -> tuple[Figures, dict[str, Told]]:
         """Of the last seven days: a night may have begun yesterday."""
         period = chosen("today", week=True, now=self._drill.clock.now())
+        alerts = fired_between(self._settings, period.start, period.until)
         with open_copy(self._settings) as connection:
-            figures = gather(connection, self._settings, period, None, [])
+            figures = gather(connection, self._settings, period, None, alerts)
         return figures, told_of(figures, stream)
 
-    def _all_named(self) -> bool:
+    def _night_is_in(self) -> bool:
         try:
-            _, told = self._report(STREAM)
+            figures, _ = self._report(STREAM)
         except UnavailableError:  # before the first publication
             return False
+        totals = figures.totals.get(STREAM)
+        return totals is not None and totals.records >= self._plan.rate * self._plan.hours * 3600
+
+    def _all_named(self) -> bool:
+        _, told = self._report(STREAM)
         return len(named_rightly(told, CAUSES)) == len(CAUSES)
 
     def _device_is_in(self) -> bool:

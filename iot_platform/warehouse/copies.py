@@ -20,6 +20,9 @@ SMALL_TABLES = (
 VIEWS = ("flagged_readings",)
 """Views over tables of the catalogue, as the warehouse has them."""
 
+MACROS = ("quality_score",)
+"""Functions of the warehouse that questions to a copy may use."""
+
 
 def newest_load(connection: duckdb.DuckDBPyConnection) -> int:
     """The load_id of the newest row; 0 when there is none."""
@@ -97,6 +100,8 @@ def write_catalogue(connection: duckdb.DuckDBPyConnection, target: Path, files: 
             connection.execute(f"CREATE TABLE catalogue.{table} AS FROM {table}")
         for view in VIEWS:
             _copy_view(connection, view)
+        for macro in MACROS:
+            _copy_macro(connection, macro)
         # Else all of it stays in a log beside the file, which the rename leaves behind.
         connection.execute("CHECKPOINT catalogue")
     finally:
@@ -114,6 +119,15 @@ def _copy_view(connection: duckdb.DuckDBPyConnection, view: str) -> None:
         connection.execute(sql)
     finally:
         connection.execute(f'USE "{home}"')
+
+
+def _copy_macro(connection: duckdb.DuckDBPyConnection, macro: str) -> None:
+    (parameters, definition) = connection.execute(
+        "SELECT parameters, macro_definition FROM duckdb_functions() "
+        "WHERE function_name = ? AND database_name = current_database()",
+        [macro],
+    ).fetchone() or ([], "")
+    connection.execute(f"CREATE MACRO catalogue.{macro}({', '.join(parameters)}) AS {definition}")
 
 
 def named_in_catalogue(catalogue: Path, paths: Iterable[str]) -> set[str]:

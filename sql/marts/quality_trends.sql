@@ -1,7 +1,7 @@
 -- Quality by day (UTC): of the platform, of each stream, location and sensor. Made from sensor_quality, whole days.
 --
--- score = 100 × (1 - share of dead) × (1 - share of nulls / 2) × (1 - share of duplicates / 2), as of a sensor and hour,
--- but of the sums of the day: a sensor that sends much weighs much. Dead letters whose key is no sensor's id count for
+-- The score is quality_score (sql/migrations/0013_quality_score.sql) as of a sensor and hour, but of the sums of the day:
+-- a sensor that sends much weighs much. Dead letters whose key is no sensor's id count for
 -- the stream and the platform, and as '(none)', but as no sensor in the number of sensors.
 WITH hours AS (
     SELECT stream, hour::DATE AS day, hour, sensor_id, sensor_type,
@@ -33,12 +33,9 @@ sums AS (
            sum(dead)::BIGINT AS dead, sum(duplicates)::BIGINT AS duplicates, sum(nulls)::BIGINT AS nulls
     FROM hours
     GROUP BY GROUPING SETS ((day), (stream, day), (stream, day, location), (stream, day, sensor_id))
-),
-shares AS (
-    SELECT *, coalesce(dead / nullif(valid + dead, 0), 0) AS share_dead,
-           coalesce(nulls / nullif(4 * valid, 0), 0) AS share_null,
-           coalesce(duplicates / nullif(valid + duplicates, 0), 0) AS share_duplicate
-    FROM sums
 )
-SELECT *, round(100 * (1 - share_dead) * (1 - share_null / 2) * (1 - share_duplicate / 2), 1) AS score
-FROM shares
+SELECT *, coalesce(dead / nullif(valid + dead, 0), 0) AS share_dead,
+       coalesce(nulls / nullif(4 * valid, 0), 0) AS share_null,
+       coalesce(duplicates / nullif(valid + duplicates, 0), 0) AS share_duplicate,
+       quality_score(valid, dead, nulls, duplicates) AS score
+FROM sums

@@ -1,9 +1,5 @@
 -- Each sensor, hour by hour: how much of what it sends is good, and how regularly it sends.
---
--- score = 100 × (1 - share of dead) × (1 - share of nulls / 2) × (1 - share of duplicates / 2)
--- A dead record is lost to its readers and counts in full; a null field or a repeat is half as bad. Nulls are of the
--- four fields that a reading may lack (unit, location, battery_level, signal_strength), as they were sent; the share
--- of duplicates is among valid and duplicates.
+-- The score is that of the macro quality_score (sql/migrations/0013_quality_score.sql).
 WITH kinds AS (
     SELECT unnest($kinds, recursive := true)
 ),
@@ -52,17 +48,12 @@ dropped AS (
     )
     WHERE repeat.key <> '*'
     GROUP BY ALL
-),
-shares AS (
-    SELECT stream, hour, sensor_id, sensor_type, location, partition, coalesce(valid, 0) AS valid,
-           coalesce(repaired, 0) AS repaired, coalesce(dead, 0) AS dead, coalesce(duplicates, 0) AS duplicates,
-           coalesce(dead / nullif(valid + dead, 0), 0) AS share_dead,
-           coalesce(nulls / nullif(4 * valid, 0), 0) AS share_null,
-           coalesce(duplicates / (coalesce(valid, 0) + duplicates), 0) AS share_duplicate,
-           first_seen, last_seen, interval_seconds
-    FROM seen
-    FULL JOIN dropped USING (stream, hour, sensor_id)
 )
-SELECT * EXCLUDE (share_duplicate),
-       round(100 * (1 - share_dead) * (1 - share_null / 2) * (1 - share_duplicate / 2), 1) AS score
-FROM shares
+SELECT stream, hour, sensor_id, sensor_type, location, partition, coalesce(valid, 0) AS valid,
+       coalesce(repaired, 0) AS repaired, coalesce(dead, 0) AS dead, coalesce(duplicates, 0) AS duplicates,
+       coalesce(dead / nullif(valid + dead, 0), 0) AS share_dead,
+       coalesce(nulls / nullif(4 * valid, 0), 0) AS share_null,
+       first_seen, last_seen, interval_seconds,
+       quality_score(coalesce(valid, 0), coalesce(dead, 0), nulls, coalesce(duplicates, 0)) AS score
+FROM seen
+FULL JOIN dropped USING (stream, hour, sensor_id)

@@ -14,13 +14,8 @@ WITH scores AS (
 ),
 scored AS (
     SELECT stream, sensor_id, location,
-           round(100 * (1 - coalesce(dead / nullif(valid + dead, 0), 0))
-                 * (1 - coalesce(nulls / nullif(4 * valid, 0), 0) / 2)
-                 * (1 - coalesce(duplicates / nullif(valid + duplicates, 0), 0) / 2), 1) AS score,
-           round(100 * (1 - coalesce(dead_before / nullif(valid_before + dead_before, 0), 0))
-                 * (1 - coalesce(nulls_before / nullif(4 * valid_before, 0), 0) / 2)
-                 * (1 - coalesce(duplicates_before / nullif(valid_before + duplicates_before, 0), 0) / 2), 1)
-               AS score_before
+           quality_score(valid, dead, nulls, duplicates) AS score,
+           quality_score(valid_before, dead_before, nulls_before, duplicates_before) AS score_before
     FROM scores
 )
 SELECT *, count(*) FILTER (score < score_before) OVER () AS fell, count(*) FILTER (score > score_before) OVER () AS rose

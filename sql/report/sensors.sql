@@ -8,14 +8,12 @@ WITH sums AS (
     WHERE scope = 'sensor' AND list_contains($streams, stream) AND day >= $before_first_day AND day <= $last_day
     GROUP BY ALL
 ),
-shares AS (
+scored AS (
     SELECT *, coalesce(dead / nullif(valid + dead, 0), 0) AS share_dead,
            coalesce(nulls / nullif(4 * valid, 0), 0) AS share_null,
-           coalesce(duplicates / nullif(valid + duplicates, 0), 0) AS share_duplicate
+           coalesce(duplicates / nullif(valid + duplicates, 0), 0) AS share_duplicate,
+           quality_score(valid, dead, nulls, duplicates) AS score
     FROM sums
-),
-scored AS (
-    SELECT *, round(100 * (1 - share_dead) * (1 - share_null / 2) * (1 - share_duplicate / 2), 1) AS score FROM shares
 )
 SELECT scored.stream, scored.sensor_id, scored.sensor_type, scored.location, scored.valid, scored.dead,
        scored.duplicates, scored.share_dead, scored.share_null, scored.share_duplicate, scored.score,

@@ -12,13 +12,10 @@ sums AS (
     JOIN periods ON day >= first_day AND day <= last_day
     WHERE scope = 'sensor' AND list_contains($streams, quality_trends.stream)
     GROUP BY GROUPING SETS ((period), (period, stream))
-),
-shares AS (
-    SELECT *, coalesce(dead / nullif(valid + dead, 0), 0) AS share_dead,
-           coalesce(nulls / nullif(4 * valid, 0), 0) AS share_null,
-           coalesce(duplicates / nullif(valid + duplicates, 0), 0) AS share_duplicate
-    FROM sums
 )
-SELECT *, round(100 * (1 - share_dead) * (1 - share_null / 2) * (1 - share_duplicate / 2), 1) AS score
-FROM shares
+SELECT *, coalesce(dead / nullif(valid + dead, 0), 0) AS share_dead,
+       coalesce(nulls / nullif(4 * valid, 0), 0) AS share_null,
+       coalesce(duplicates / nullif(valid + duplicates, 0), 0) AS share_duplicate,
+       quality_score(valid, dead, nulls, duplicates) AS score
+FROM sums
 ORDER BY period, stream
