@@ -52,7 +52,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
     node = LocalBroker(own_broker_settings(tmp_path_factory.mktemp("kafka")))
     start(node)
     yield node
-    node.stop()
+    node.kill()  # what it holds goes with the session: hundreds of topics take a minute to close in order
 
 
 @pytest.fixture

@@ -38,8 +38,8 @@ def test_status_shows_readings_dead_letters_with_reasons_and_little_lag(installa
     assert status["instance"] == installation.settings.instance
     assert status["kafka"] == {"servers": installation.settings.bootstrap_servers, "reachable": True}
     assert status["streams"] == {
-        "iot_data": {"desired": 1, "running": 1, "off": {}, "paused": None},
-        "air_quality": {"desired": 1, "running": 1, "off": {}, "paused": None},
+        "iot_data": {"desired": 1, "running": 1, "off": {}, "paused": None, "scaling": None},
+        "air_quality": {"desired": 1, "running": 1, "off": {}, "paused": None, "scaling": None},
     }
     eventually(lambda: installation.json("status")["readings"] > 100, 60, "a hundred readings in DuckDB")
     assert sum(status["dead_letters"]["by_reason"].values()) >= status["dead_letters"]["total"] > 0

@@ -9,6 +9,7 @@ from iot_platform.broker.segments import Written, written
 from iot_platform.contract.topology import Topology
 from iot_platform.settings import Settings, load_settings
 from iot_platform.stream.clients import Clients
+from tests.support.waiting import eventually
 
 
 def test_records_batches_and_markers_of_a_real_topic_are_counted(
@@ -21,6 +22,9 @@ def test_records_batches_and_markers_of_a_real_topic_are_counted(
         for number in range(50):
             producer.produce(topology.raw, key=b"k", value=b"v" * 100, partition=number % 2)
         producer.commit_transaction()
+    eventually(  # Kafka writes the markers of a commit after it has answered
+        lambda: written(broker._settings, topology.raw).markers == 4, 30, "the markers of both commits"
+    )
     found = written(broker._settings, topology.raw)
     assert (found.records, found.batches, found.markers) == (100, 4, 4)
     assert found.record_bytes > 100 * 100

@@ -125,7 +125,7 @@ def test_what_a_sender_wrote_is_shown_and_never_obeyed(filled: Settings) -> None
     publish(filled)
     (source,) = sources("--sensor", "hall-1")
     for words in (["dlq", "list"], ["dlq", "show", source], ["query", "SELECT reasons FROM dead_letters"]):
-        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        done = CliRunner(env={"COLUMNS": "200"}).invoke(app, words, catch_exceptions=False)
         assert done.exit_code == 0
         assert "[/b][red]" in done.output
         assert "\x1b" not in done.output

@@ -51,7 +51,7 @@ def heartbeat(scene: Scene) -> dict[str, Any]:
 
 
 def test_f32_a_kill_at_any_step_of_a_load_loses_and_doubles_nothing(scene: Scene, case: Case) -> None:
-    scene.send(500)
+    scene.send(2_000)
     scene.validate()
     for point in POINTS:
         scene.dies("load", "--until-caught-up", IOT_FAULTPOINT=f"loader.{point}:kill:3", **SMALL)

@@ -24,6 +24,8 @@ NAMES = (BROKER_GONE, PARTITIONS_OFFLINE, TOO_FEW_REPLICAS, UNDER_REPLICATED, TR
 
 _NAMED = 3
 _LEAST_FREE_SHARE = 0.05
+_LASTING_SECONDS = 3_600.0
+"""For as long as this a topic must have been written at its rate before anybody is told where that leads."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class TopicFigures:
     bytes: int | None
     kept_seconds: float | None
     grows_to_bytes: float | None
+
+    @property
+    def grows_by_bytes(self) -> float:
+        """How much is still to come; 0 of what is not known, and of a rate that has not lasted for an hour."""
+        if self.grows_to_bytes is None or self.offsets < (self.inflow or 0.0) * _LASTING_SECONDS:
+            return 0.0
+        return max(0.0, self.grows_to_bytes - (self.bytes or 0))
 
 
 @dataclass(frozen=True)
@@ -165,11 +174,9 @@ def _disk_filling(known: Known) -> Iterator[Finding]:
         text = f"{disk.free_bytes / 1e9:.1f} of {disk.total_bytes / 1e9:.1f} GB are left on the brokers' disk."
         yield Finding(DISK_FILLING, "error", "disk", text)
         return
-    more = sum(
-        max(0.0, one.grows_to_bytes - (one.bytes or 0)) for one in known.topics if one.grows_to_bytes is not None
-    )
+    more = sum(one.grows_by_bytes for one in known.topics)
     if more > disk.free_bytes:
-        largest = max(known.topics, key=lambda one: one.grows_to_bytes or 0.0)
+        largest = max(known.topics, key=lambda one: one.grows_by_bytes)
         text = (
             f"At the rate of now the topics grow by {more / 1e9:.1f} GB until retention holds them, and "
             f"{disk.free_bytes / 1e9:.1f} GB are left: most of it is {largest.topic}, kept for "

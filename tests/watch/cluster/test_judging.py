@@ -39,6 +39,12 @@ def known(
     return Known(seen, courses, topic_figures(seen, courses, sizes), disk, held_back_seconds=60.0)
 
 
+def long_at_it(seen: Known, hours: float) -> Known:
+    """With as many records in each topic as come in these hours at its rate."""
+    topics = [replace(one, offsets=int((one.inflow or 0) * hours * 3_600)) for one in seen.topics]
+    return replace(seen, topics=topics)
+
+
 def test_a_cluster_that_is_well_has_no_finding() -> None:
     assert findings_of(known(state())) == []
 
@@ -103,7 +109,7 @@ TROUBLES: Mapping[str, tuple[Known, list[tuple[str, str, str]]]] = {
         [(judging.DISK_FILLING, "error", "4.0 of 100.0 GB are left on the brokers' disk.")],
     ),
     "a disk that will not hold what is to be kept": (  # 20 a second for 7 days of 1,667 bytes each are 20 GB
-        known(state(), disk=Disk(15 * 10**9, 100 * 10**9), megabytes=2),
+        long_at_it(known(state(), disk=Disk(15 * 10**9, 100 * 10**9), megabytes=2), hours=1),
         [
             (
                 judging.DISK_FILLING,
@@ -122,6 +128,11 @@ TROUBLES: Mapping[str, tuple[Known, list[tuple[str, str, str]]]] = {
 def test_each_trouble_has_its_name_and_its_words(name: str) -> None:
     seen, expected = TROUBLES[name]
     assert [(finding.name, finding.level, finding.text) for finding in findings_of(seen)] == expected
+
+
+def test_a_rate_that_has_not_lasted_for_an_hour_says_nothing_of_the_weeks_to_come() -> None:
+    small = known(state(), disk=Disk(15 * 10**9, 100 * 10**9), megabytes=2)
+    assert findings_of(long_at_it(small, hours=0.99)) == []
 
 
 def test_many_partitions_are_counted_and_the_first_are_named() -> None:
