@@ -1,8 +1,9 @@
 -- Who is silent, the most missed reports first; beside each how many sensors the stream has, and how many of them are at
--- its place and of its type. Then who is back: that reported in the last full hour or this one after a gap of more than
--- three of its own intervals, and of the gaps of its stream's sensors, for after an outage all are back.
+-- its place and of its type. Then who is back: that reported in the last full hour or this one after a gap, between two
+-- hours or within one, of more than three of its own intervals, and of the gaps of its stream's sensors, for after an
+-- outage all are back.
 WITH hours AS (
-    SELECT stream, sensor_id, hour, location, sensor_type, interval_seconds,
+    SELECT stream, sensor_id, hour, location, sensor_type, interval_seconds, longest_gap_seconds, longest_gap_until,
            lag(last_seen) OVER by_hour AS before, epoch(first_seen) - epoch(lag(last_seen) OVER by_hour) AS gap_seconds
     FROM sensor_quality
     WHERE hour > $now - INTERVAL 8 DAY AND hour <= $now AND sensor_id <> '(none)'
@@ -22,6 +23,11 @@ counted AS (
 ),
 gaps AS (
     SELECT stream, sensor_id, before, gap_seconds, median(gap_seconds) OVER (PARTITION BY stream, hour) AS of_stream_seconds
+    FROM hours
+    WHERE hour >= $last_hour
+    UNION ALL
+    SELECT stream, sensor_id, longest_gap_until - to_microseconds((1e6 * longest_gap_seconds)::BIGINT), longest_gap_seconds,
+           median(longest_gap_seconds) OVER (PARTITION BY stream, hour)
     FROM hours
     WHERE hour >= $last_hour
 ),

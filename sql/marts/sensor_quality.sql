@@ -34,7 +34,8 @@ seen AS (
            arg_max(partition, (accepted_at, partition)) AS partition,
            count(*) FILTER (NOT is_dead) AS valid, count(*) FILTER (is_repaired) AS repaired,
            count(*) FILTER (is_dead) AS dead, sum(nulls)::BIGINT AS nulls,
-           min(accepted_at) AS first_seen, max(accepted_at) AS last_seen, median(gap_seconds) AS interval_seconds
+           min(accepted_at) AS first_seen, max(accepted_at) AS last_seen, median(gap_seconds) AS interval_seconds,
+           max(gap_seconds) AS longest_gap_seconds, arg_max(accepted_at, gap_seconds) AS longest_gap_until
     FROM spaced
     GROUP BY ALL
 ),
@@ -53,7 +54,7 @@ SELECT stream, hour, sensor_id, sensor_type, location, partition, coalesce(valid
        coalesce(repaired, 0) AS repaired, coalesce(dead, 0) AS dead, coalesce(duplicates, 0) AS duplicates,
        coalesce(dead / nullif(valid + dead, 0), 0) AS share_dead,
        coalesce(nulls / nullif(4 * valid, 0), 0) AS share_null,
-       first_seen, last_seen, interval_seconds,
+       first_seen, last_seen, interval_seconds, longest_gap_seconds, longest_gap_until,
        quality_score(coalesce(valid, 0), coalesce(dead, 0), nulls, coalesce(duplicates, 0)) AS score
 FROM seen
 FULL JOIN dropped USING (stream, hour, sensor_id)

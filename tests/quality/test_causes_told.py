@@ -123,5 +123,9 @@ def test_a_sensor_that_reports_again_is_named_as_back_and_after_an_outage_nobody
 
     found = at(130)
     assert found.text == "Every sensor has reported within two of its intervals. Back: s-00 after 110 min."
-    load(connection, healthy(range(6), count=30, minutes=300, **LIGHT))  # nobody for three hours
-    assert at(310).text == "Every sensor has reported within two of its intervals."
+    load(connection, healthy(range(6), count=60, minutes=190, **LIGHT))
+    load(connection, healthy(range(1, 6), count=60, minutes=210, **LIGHT))
+    load(connection, healthy(range(6), count=15, minutes=230, **LIGHT))  # s-00 was silent within an hour, too
+    assert at(236).text == "Every sensor has reported within two of its intervals. Back: s-00 after 20 min."
+    load(connection, healthy(range(6), count=30, minutes=400, **LIGHT))  # nobody for hours
+    assert at(410).text == "Every sensor has reported within two of its intervals."
