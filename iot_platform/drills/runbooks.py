@@ -73,6 +73,7 @@ def run(drill: Drill, plan: RunbooksPlan, cache_dir: Path) -> Outcome:
         follow(drill, installation, pages)
         drill.step(f"The alerts sent {len(channel.titles)} messages to a channel of the drill's.", sent=channel.titles)
         drill.claim("The channel heard of them.", bool(channel.titles))
+        installation.run("down")  # whichever page came last
         installation.run("up", "--detach")
         installation.run("drain", "--timeout", str(_LONGEST_SECONDS))
         drill.step("Sources stopped, everything validated and loaded.")
