@@ -65,7 +65,10 @@ def make_report(
 
 
 def send_report(settings: Settings, report: Report) -> dict[str, Outcome]:
-    """Send its summary to every channel of alerts.channels; what became of it, by channel. Tried once."""
+    """Send its summary, and the page with it, to every channel of alerts.channels; what became of it, by channel.
+
+    Tried once. A channel that takes no files gets the summary alone.
+    """
     message = message_of(report, settings.instance)
     channels = channels_of(settings.alerts.channels)
     outcomes = send(settings.alerts.channels, dict.fromkeys(channels, message))
@@ -73,7 +76,7 @@ def send_report(settings: Settings, report: Report) -> dict[str, Outcome]:
 
 
 def message_of(report: Report, instance: str) -> Message:
-    """The verdict and its findings in plain text; the page stays where it is."""
+    """The verdict and its findings in plain text, and the page as a file."""
     verdict, period = report.verdict, report.figures.period
     findings = [
         " ".join(part for part in (f"- {one.what}", f"{one.since}." if one.since else "", one.what_to_do) if part)
@@ -81,4 +84,5 @@ def message_of(report: Report, instance: str) -> Message:
     ]
     where = f"The whole report: {report.html} (`{page.command(report.figures)}`).\n\nInstallation {instance}."
     body = "\n".join([verdict.sentence, *([verdict.note] if verdict.note else []), *findings, "", where])
-    return Message(f"[{verdict.word}] data quality, {period.title}", body, _MOODS[verdict.light])
+    subject = f"[{verdict.word}] data quality, {period.title}"
+    return Message(subject, body, _MOODS[verdict.light], attachment=str(report.html))

@@ -12,13 +12,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from iot_platform.broker.ports import free_port
 from iot_platform.clock import ManualClock
 from iot_platform.errors import UnavailableError, UsageError
 from iot_platform.report.archive import remove_old
-from iot_platform.report.make import choose_period, make_report
+from iot_platform.report.make import Report, choose_period, make_report, send_report
 from iot_platform.report.period import Period, chosen
-from iot_platform.settings import Settings, load_settings
+from iot_platform.settings import AlertSettings, Settings, load_settings
 from tests.report.morning import NEXT_MORNING, TODAY, period, publish
+from tests.support.mailbox import Mailbox
 from tests.support.processes import command, environment
 from tests.support.receiver import Receiver, receiving
 
@@ -156,3 +158,17 @@ def test_a_report_does_not_wait_for_the_warehouse(empty: Settings) -> None:
     publish(empty)
     empty.warehouse_path.unlink()
     assert make_report(empty, CLOCK, period()).html.exists()
+
+
+def test_a_mail_has_the_summary_and_the_whole_page(morning_settings: Settings, made: Report) -> None:
+    box = Mailbox(free_port())
+    settings = morning_settings.model_copy(update={"alerts": AlertSettings(channels=(box.url,))})
+    with box.open():
+        assert [outcome.sent for outcome in send_report(settings, made).values()] == [True]
+    (mail,) = box.mails
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert made.verdict.sentence in " ".join(body.get_content().split())
+    (page,) = mail.iter_attachments()
+    assert (page.get_filename(), page.get_content_type()) == (made.html.name, "text/html")
+    assert page.get_payload(decode=True) == made.html.read_bytes()

@@ -48,6 +48,7 @@ def _carry(number: int, parcel: dict[str, str]) -> None:
         body=parcel["body"],
         notify_type=apprise.NotifyType(parcel["mood"]),
         body_format=apprise.NotifyFormat.TEXT,  # so that names with _ or < reach services that take markup unharmed
+        attach=parcel["attachment"] or None,  # services that take none get the text alone
     )
     why = "" if taken else _why(service)
     answer = {"channel": number, "known": bool(known), "taken": bool(taken), "why": why}

@@ -25,11 +25,12 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 @dataclass(frozen=True)
 class Message:
-    """What a channel gets; its mood is that of its worst notice."""
+    """What a channel gets; its mood is that of its worst notice. `attachment`: a file that goes with it, as a path."""
 
     subject: str
     body: str
     mood: Mood = "warning"
+    attachment: str = ""
 
 
 def subject_of(notice: Notice) -> str:

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import SecretStr
 
 from iot_platform.broker.ports import free_port
@@ -20,38 +13,11 @@ from iot_platform.clock import ManualClock
 from iot_platform.pipeline.alerting import evaluate, recent
 from iot_platform.settings import AlertSettings, Settings, load_settings
 from iot_platform.watch.alerts.signals import Signal
+from tests.support.mailbox import Mailbox
 from tests.support.receiver import SECRET, receiving
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SUBJECT = "[FIRING] readings of iot_data unaccounted for: 3 readings"
-
-
-@dataclass
-class Mailbox:
-    """What an SMTP server on a port of this machine was given."""
-
-    port: int
-    mails: list[EmailMessage] = field(default_factory=list)
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        assert isinstance(envelope.content, bytes)
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(mail, EmailMessage)
-        self.mails.append(mail)
-        return "250 OK"
-
-    @property
-    def url(self) -> SecretStr:
-        return SecretStr(f"mailto://127.0.0.1:{self.port}?from=iot@example.org&to=ada@example.org&secure=insecure")
-
-    @contextmanager
-    def open(self) -> Iterator[None]:
-        controller = Controller(self, hostname="127.0.0.1", port=self.port)
-        controller.start()
-        try:
-            yield
-        finally:
-            controller.stop()
 
 
 def installed(directory: Path, *channels: SecretStr) -> Settings:
