@@ -32,15 +32,16 @@ import msgspec
 from iot_platform.contract.behaviour import Behaviour, check_behaviour
 from iot_platform.errors import SettingsError
 
-NullPolicy = Literal["dead", "fill", "last_known", "keep"]
+NullPolicy = Literal["dead", "fill", "last_known", "keep", "unused"]
 
 # What a user may choose for a field that is null; the first is the default. Fields that are not
-# listed are critical: without them a reading says nothing, so null there is always dead.
+# listed are critical: without them a reading says nothing, so null there is always dead. `unused`: the sensors of this
+# stream have no such field, and that it is null is held against nobody.
 NULL_CHOICES: Mapping[str, tuple[NullPolicy, ...]] = {
     "unit": ("fill", "dead"),
-    "location": ("last_known", "keep", "dead"),
-    "battery_level": ("keep", "dead"),
-    "signal_strength": ("keep", "dead"),
+    "location": ("last_known", "keep", "dead", "unused"),
+    "battery_level": ("keep", "dead", "unused"),
+    "signal_strength": ("keep", "dead", "unused"),
     "schema_version": ("fill", "dead"),
 }
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")

@@ -133,10 +133,17 @@ def parameters(catalogues: Mapping[str, Catalogue], now: datetime) -> dict[str, 
     ]
     # Of no stream: it gives the column its type where the catalogues give no interval.
     kinds.append({"stream": "", "sensor_type": "", "interval_seconds": 1.0})
+    unused = [
+        {"stream": stream, "field": name}
+        for stream, catalogue in catalogues.items()
+        for name, policy in catalogue.nulls.items()
+        if policy == "unused"
+    ]
     return {
         "now": now,
         "since": now - _SILENT_REACH,
         "kinds": kinds,
+        "unused": [*unused, {"stream": "", "field": ""}],
         **thresholds(catalogues),
         "fields": list(FIELDS),
         "advice": [{"code": code.value, "text": text} for code, text in ADVICE.items()],

@@ -2,7 +2,8 @@
 -- are nulls. A reading that is dead for a null counts for that field; what other dead records lack is not looked at.
 --
 -- By sensor, by location and for the stream, in hours in which there was a null; for the stream in every hour, so that
--- a rate of 0 can be told from an hour without readings. `readings` counts all of the sensor, location or stream.
+-- a rate of 0 can be told from an hour without readings. `readings` counts all of the sensor, location or stream. Fields
+-- that the catalogue calls unused have no rate.
 WITH sensors AS (
     SELECT stream, time_bucket(INTERVAL 1 HOUR, accepted_at) AS hour, sensor_id,
            arg_max(location, (accepted_at, partition, kafka_offset)) AS location,
@@ -21,6 +22,9 @@ WITH sensors AS (
 fields AS (
     SELECT unnest($fields) AS field
 ),
+unused AS (
+    SELECT unnest($unused, recursive := true)
+),
 dead AS (
     SELECT stream, time_bucket(INTERVAL 1 HOUR, accepted_at) AS hour, coalesce(sensor_id, '(none)') AS sensor_id,
            unnest(from_json(reasons, '[{"code": "VARCHAR", "field": "VARCHAR"}]')) AS reason
@@ -38,6 +42,7 @@ counted AS (
                ELSE 0
            END AS nulls
     FROM sensors CROSS JOIN fields
+    ANTI JOIN unused USING (stream, field)
     UNION ALL
     SELECT stream, hour, reason.field, sensor_id, count(*), count(*)
     FROM dead

@@ -1,14 +1,23 @@
 -- Each sensor, hour by hour: how much of what it sends is good, and how regularly it sends.
 -- The score is that of the macro quality_score (sql/migrations/0013_quality_score.sql).
+-- Nulls of fields that the catalogue calls unused do not count.
 WITH kinds AS (
     SELECT unnest($kinds, recursive := true)
+),
+unused AS (
+    SELECT stream, bool_or(field = 'location') AS no_location, bool_or(field = 'battery_level') AS no_battery_level,
+           bool_or(field = 'signal_strength') AS no_signal_strength
+    FROM (SELECT unnest($unused, recursive := true))
+    GROUP BY stream
 ),
 records AS (
     SELECT stream, sensor_id, accepted_at, partition, kafka_offset, sensor_type, location, false AS is_dead,
            coalesce(len(repaired) > 0, false) AS is_repaired,
-           (location IS NULL OR location_filled)::INTEGER + (battery_level IS NULL)::INTEGER
-           + (signal_strength IS NULL)::INTEGER + coalesce(list_contains(repaired, 'unit'), false)::INTEGER AS nulls
-    FROM readings
+           ((location IS NULL OR location_filled) AND no_location IS NOT TRUE)::INTEGER
+           + (battery_level IS NULL AND no_battery_level IS NOT TRUE)::INTEGER
+           + (signal_strength IS NULL AND no_signal_strength IS NOT TRUE)::INTEGER
+           + coalesce(list_contains(repaired, 'unit'), false)::INTEGER AS nulls
+    FROM readings LEFT JOIN unused USING (stream)
     WHERE accepted_at >= $from AND accepted_at < $to
     UNION ALL BY NAME
     SELECT stream, coalesce(sensor_id, '(none)') AS sensor_id, accepted_at, partition, kafka_offset, true AS is_dead,

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from iot_platform.contract.catalogue import NullPolicy
 from iot_platform.contract.reasons import Code
 from iot_platform.errors import UsageError
 from iot_platform.quality.advice import ADVICE
 from iot_platform.quality.hours import HOUR, Hours
-from iot_platform.quality.marts import due_hours
+from iot_platform.quality.marts import build, due_hours
 from iot_platform.quality.tables import MARTS
 from iot_platform.warehouse import scripts
 from iot_platform.warehouse.marts import Connection, note_due_hours
 from tests.quality.fleet_loads import Record
-from tests.quality.rows import NOON, dead, load, made, made_all, reading, repeats, table, warehouse
+from tests.quality.rows import CATALOGUES, NOON, dead, load, made, made_all, reading, repeats, table, warehouse
 
 _HOURLY = [mart.name for mart in MARTS.values() if mart.hourly]
 _BUILT = [mart.name for mart in MARTS.values() if not mart.stored]
@@ -237,6 +239,20 @@ def test_nulls_are_counted_as_they_were_sent(connection: Connection) -> None:
     assert rates["value", "(all)", "(all)"] == (1, 5)
     assert rates["signal_strength", "(all)", "(all)"] == (0, 4)
     assert not {sensor for field, sensor, _ in rates if field == "signal_strength"} - {"(all)"}
+
+
+@pytest.mark.parametrize(("policy", "score", "has_rate"), [("keep", 75.0, True), ("unused", 100.0, False)])
+def test_a_field_that_the_catalogue_calls_unused_is_missed_by_nobody(
+    connection: Connection, policy: NullPolicy, score: float, has_rate: bool
+) -> None:
+    catalogue = CATALOGUES["iot_data"]
+    mains = replace(catalogue, nulls={**catalogue.nulls, "battery_level": policy, "signal_strength": policy})
+    load(connection, [reading(NOON, battery_level=None, signal_strength=None)])
+    for mart in ("null_rates", "sensor_quality"):
+        build(connection, MARTS[mart], now=NOON, catalogues={"iot_data": mains})
+    assert [row["score"] for row in table(connection, "sensor_quality")] == [score]
+    fields = {row["field"] for row in table(connection, "null_rates")}
+    assert ("battery_level" in fields, "signal_strength" in fields, "location" in fields) == (has_rate, has_rate, True)
 
 
 def test_duplicates_are_those_of_the_ledger(connection: Connection) -> None:
