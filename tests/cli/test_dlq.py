@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from iot_platform.cli import common
 from iot_platform.cli.main import app
 from iot_platform.clock import ManualClock
 from iot_platform.contract.reasons import Code
@@ -118,14 +119,15 @@ def test_park_takes_what_is_named_once_and_release_gives_it_back(filled: Setting
     assert len(sources("--status", "parked")) == 2
 
 
-def test_what_a_sender_wrote_is_shown_and_never_obeyed(filled: Settings) -> None:
+def test_what_a_sender_wrote_is_shown_and_never_obeyed(filled: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common.out, "width", 200)  # else a table may break what was written over two lines
     hostile = dead(NOON, "hall-1", (Code.UNIT, "[/b][red]"), value=b'{"unit":"[/b]\x1b[2J"}')
     with open_warehouse(filled) as connection:
         load(connection, dead_letters=[hostile])
     publish(filled)
     (source,) = sources("--sensor", "hall-1")
     for words in (["dlq", "list"], ["dlq", "show", source], ["query", "SELECT reasons FROM dead_letters"]):
-        done = CliRunner(env={"COLUMNS": "200"}).invoke(app, words, catch_exceptions=False)
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
         assert done.exit_code == 0
         assert "[/b][red]" in done.output
         assert "\x1b" not in done.output
