@@ -10,7 +10,7 @@ _GRAPH_HEIGHT = 1250
 _RUN_HEIGHT = 620
 _NODES = ("readings", "dlq_summary", "sensor_quality", "ledger_audit", "lag_snapshots", "readers_copy")
 _AUTOMATION = (
-    "keep_loading", "keep_report_current", "keep_streams_running", "watch",
+    "keep_loading", "keep_report_current", "keep_streams_running", "scale_streams", "watch",
     "upkeep_schedule", "daily_report_schedule", "weekly_report_schedule",
 )  # fmt: skip
 
