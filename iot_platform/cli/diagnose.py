@@ -43,12 +43,12 @@ def _print(document: dict[str, Any]) -> None:
     kafka = f"Kafka answers in {sorted(trips)[len(trips) // 2]:.1f} ms" if trips else "Kafka does not answer"
     out.print(f"{kafka}; {machine['cores']} cores, {_PERCENT * machine['busy']:.0f} % busy.")
     for number, verdict in enumerate(document["verdicts"], start=1):
-        out.print(f"{number}. {verdict['text']}", style="bold", soft_wrap=True, markup=False)
+        out.print(f"{number}. {verdict['text']}", style="bold", soft_wrap=True)
         for line in verdict["evidence"]:
-            out.print(f"   {line}", soft_wrap=True, markup=False)
-        out.print(f"   What to do: {verdict['what_to_do']}", soft_wrap=True, markup=False)
+            out.print(f"   {line}", soft_wrap=True)
+        out.print(f"   What to do: {verdict['what_to_do']}", soft_wrap=True)
     if document["well"]:
-        out.print(document["summary"], soft_wrap=True, markup=False)
+        out.print(document["summary"], soft_wrap=True)
 
 
 def _row(one: dict[str, Any]) -> list[Any]:

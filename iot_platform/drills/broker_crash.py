@@ -12,7 +12,7 @@ from iot_platform.broker.node import LocalBroker
 from iot_platform.contract.topology import Topology
 from iot_platform.drills.drill import Drill, Outcome
 from iot_platform.drills.installation import Installation, own_directory, own_installation, own_kafka
-from iot_platform.drills.judgement import judge
+from iot_platform.drills.judgement import settle_and_judge
 from iot_platform.settings import DagsterSettings, FleetSettings, Settings, StreamSettings
 from iot_platform.stream.clients import Clients
 from iot_platform.stream.flow import FlowWatch
@@ -55,9 +55,7 @@ def run(drill: Drill, plan: CrashPlan, cache_dir: Path) -> Outcome:
             first = crash.kill_first(flow)
             second = crash.kill_second(flow)
             crash.bring_back(flow, first, second)
-        installation.run("drain", "--timeout", str(_RECOVERY_SECONDS))
-        drill.step("Sources stopped, everything validated and loaded.")
-        judge(drill, settings, STREAM)
+        settle_and_judge(drill, installation, STREAM, _RECOVERY_SECONDS)
     return drill.outcome()
 
 

@@ -24,7 +24,7 @@ from iot_platform.drills.drill import Tell
 from iot_platform.errors import UnavailableError
 from iot_platform.kafka_settings import PORT_STEP
 from iot_platform.setting_names import CONFIG_VARIABLE, ENV_PREFIX
-from iot_platform.settings import BUILT_IN_STREAMS, KafkaSettings, Settings
+from iot_platform.settings import BUILT_IN_STREAMS, DagsterSettings, KafkaSettings, Settings
 from iot_platform.supervision import operations
 
 _COMMAND_SECONDS = 900.0
@@ -116,6 +116,12 @@ def own_kafka(brokers: int) -> KafkaSettings:
     """Brokers of their own on free ports."""
     first = free_ports(PORT_STEP * brokers)
     return KafkaSettings(brokers=brokers, broker_port=first, controller_port=first + 1)
+
+
+def own_dagster(**options: float) -> DagsterSettings:
+    """A UI and a code server on free ports; `options` are further ones of DagsterSettings."""
+    ui_port = free_ports(2)
+    return DagsterSettings(ui_port=ui_port, code_server_port=ui_port + 1, **options)
 
 
 def environment_of(settings: Settings, in_file: Collection[str] = ()) -> dict[str, str]:

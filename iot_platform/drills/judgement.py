@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from iot_platform.drills.drill import Drill
+from iot_platform.drills.installation import Installation
 from iot_platform.errors import UnavailableError
 from iot_platform.pipeline.audit import audit
 from iot_platform.pipeline.promise import compare, read_promise
 from iot_platform.settings import Settings
+
+
+def settle_and_judge(drill: Drill, installation: Installation, stream: str, timeout_seconds: float) -> None:
+    """Stop the sources, wait until all is validated and loaded, and judge. Raises UnavailableError when it is not."""
+    installation.run("drain", "--timeout", str(timeout_seconds))
+    drill.step("Sources stopped, everything validated and loaded.")
+    judge(drill, installation.settings, stream)
 
 
 def judge(drill: Drill, settings: Settings, stream: str) -> None:

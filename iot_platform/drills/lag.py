@@ -10,17 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from iot_platform.broker.ports import free_ports
 from iot_platform.drills.drill import Drill, Outcome
-from iot_platform.drills.installation import Installation, own_directory, own_installation, own_kafka
-from iot_platform.drills.judgement import judge
+from iot_platform.drills.installation import Installation, own_dagster, own_directory, own_installation, own_kafka
+from iot_platform.drills.judgement import settle_and_judge
 from iot_platform.drills.plots import Event, Sample, svg_plot, text_plot
 from iot_platform.errors import PlatformError
 from iot_platform.lifecycle import is_held
 from iot_platform.pipeline.firing import evaluated_at, firing_alerts
 from iot_platform.settings import (
     AlertSettings,
-    DagsterSettings,
     FleetSettings,
     ScalingSettings,
     Settings,
@@ -83,15 +81,12 @@ def run(drill: Drill, plan: LagPlan, cache_dir: Path) -> Outcome:
             lag.mend()
             lag.scale_in()
         lag.show()
-        installation.run("drain", "--timeout", str(_LONGEST_SECONDS))
-        drill.step("Sources stopped, everything validated and loaded.")
-        judge(drill, settings, STREAM)
+        settle_and_judge(drill, installation, STREAM, _LONGEST_SECONDS)
     return drill.outcome()
 
 
 def settings_of(directory: Path, cache_dir: Path, plan: LagPlan) -> Settings:
     """Made without asking anybody: nothing of the user's environment or iot.toml comes in."""
-    ui_port = free_ports(2)
     return Settings.model_construct(
         instance=NAME,
         state_dir=directory / "state",
@@ -100,9 +95,7 @@ def settings_of(directory: Path, cache_dir: Path, plan: LagPlan) -> Settings:
         streams={STREAM: StreamSettings(partitions=2, validators_most=2)},
         fleet=FleetSettings(rate=plan.rate, sensors=_SENSORS, journal=directory / "journal.ndjson"),
         validator=ValidatorSettings(batch_max=_AT_ONCE),
-        dagster=DagsterSettings(
-            ui_port=ui_port,
-            code_server_port=ui_port + 1,
+        dagster=own_dagster(
             load_interval_seconds=60,
             watch_interval_seconds=_WATCH_SECONDS,
         ),

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from iot_platform.broker.ports import free_ports
 from iot_platform.drills.drill import Drill, Outcome
-from iot_platform.drills.installation import Installation, own_directory, own_installation, own_kafka
-from iot_platform.drills.judgement import judge
+from iot_platform.drills.installation import Installation, own_dagster, own_directory, own_installation, own_kafka
+from iot_platform.drills.judgement import settle_and_judge
 from iot_platform.drills.telling import Told, named_rightly, told_of
 from iot_platform.errors import UnavailableError
 from iot_platform.pipeline.alerting import fired_between
@@ -24,7 +23,6 @@ from iot_platform.report.gather import gather
 from iot_platform.report.period import chosen
 from iot_platform.settings import (
     BUILT_IN_STREAMS,
-    DagsterSettings,
     DlqSettings,
     FleetSettings,
     Settings,
@@ -79,15 +77,12 @@ def run(drill: Drill, plan: MorningPlan, cache_dir: Path) -> Outcome:
         morning.look()
         morning.mend()
         morning.device()
-        installation.run("drain", "--timeout", str(_LONGEST_SECONDS))
-        drill.step("Sources stopped, everything validated and loaded.")
-        judge(drill, settings, STREAM)
+        settle_and_judge(drill, installation, STREAM, _LONGEST_SECONDS)
     return drill.outcome()
 
 
 def settings_of(directory: Path, cache_dir: Path, plan: MorningPlan) -> Settings:
     """Made without asking anybody: nothing of the user's environment or iot.toml comes in."""
-    ui_port = free_ports(2)
     return Settings.model_construct(
         instance=NAME,
         state_dir=directory / "state",
@@ -96,7 +91,7 @@ def settings_of(directory: Path, cache_dir: Path, plan: MorningPlan) -> Settings
         streams={STREAM: StreamSettings(), DEVICE: StreamSettings(**BUILT_IN_STREAMS[DEVICE])},
         fleet=FleetSettings(rate=plan.rate, history_hours=plan.hours, journal=directory / "journal.ndjson"),
         dlq=DlqSettings(patches_dir=_CHECKOUT / "patches"),
-        dagster=DagsterSettings(ui_port=ui_port, code_server_port=ui_port + 1, load_interval_seconds=_LOAD_SECONDS),
+        dagster=own_dagster(load_interval_seconds=_LOAD_SECONDS),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from iot_platform.drills.drill import Drill, Outcome
 from iot_platform.drills.installation import Installation, own_directory, own_installation, own_kafka
-from iot_platform.drills.judgement import judge
+from iot_platform.drills.judgement import settle_and_judge
 from iot_platform.pipeline.firing import WATCHER, evaluated_at, firing_alerts
 from iot_platform.settings import DagsterSettings, FleetSettings, Settings, StreamSettings, WarehouseSettings
 from iot_platform.stream.places import fleet_name, process_name
@@ -51,9 +51,7 @@ def run(drill: Drill, plan: NullsPlan, cache_dir: Path) -> Outcome:
         nulls.start()
         nulls.turn_on()
         nulls.turn_off()
-        installation.run("drain", "--timeout", str(_LONGEST_SECONDS))
-        drill.step("Sources stopped, everything validated and loaded.")
-        judge(drill, settings, STREAM)
+        settle_and_judge(drill, installation, STREAM, _LONGEST_SECONDS)
     return drill.outcome()
 
 

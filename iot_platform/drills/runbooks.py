@@ -11,13 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from iot_platform.broker.ports import free_ports
 from iot_platform.drills.channel import Channel, own_channel
 from iot_platform.drills.drill import Drill, Outcome
-from iot_platform.drills.installation import Answer, Installation, own_directory, own_installation, own_kafka
-from iot_platform.drills.judgement import judge
+from iot_platform.drills.installation import (
+    Answer,
+    Installation,
+    own_dagster,
+    own_directory,
+    own_installation,
+    own_kafka,
+)
+from iot_platform.drills.judgement import settle_and_judge
 from iot_platform.errors import UnavailableError
-from iot_platform.settings import DagsterSettings, DlqSettings, FleetSettings, Settings, StreamSettings
+from iot_platform.settings import DlqSettings, FleetSettings, Settings, StreamSettings
 from iot_platform.workbench.letters import Asked, newest_letters
 
 NAME = "runbooks"
@@ -26,7 +32,7 @@ PROGRAM = "iot-platform"
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-_LETTER, _PATCH, _TARGET = "raw_iot_data/0/17", "fahrenheit", "rescued"
+_LETTER, _TARGET = "raw_iot_data/0/17", "rescued"
 _STOPS = ("down", "drain")
 _LONGEST_SECONDS = 300.0
 _BROKER = "2"
@@ -75,15 +81,12 @@ def run(drill: Drill, plan: RunbooksPlan, cache_dir: Path) -> Outcome:
         drill.claim("The channel heard of them.", bool(channel.titles))
         installation.run("down")  # whichever page came last
         installation.run("up", "--detach")
-        installation.run("drain", "--timeout", str(_LONGEST_SECONDS))
-        drill.step("Sources stopped, everything validated and loaded.")
-        judge(drill, settings, STREAM)
+        settle_and_judge(drill, installation, STREAM, _LONGEST_SECONDS)
     return drill.outcome()
 
 
 def settings_of(directory: Path, cache_dir: Path, plan: RunbooksPlan) -> Settings:
     """Made without asking anybody: nothing of the user's environment or iot.toml comes in."""
-    ui_port = free_ports(2)
     return Settings.model_construct(
         instance=NAME,
         state_dir=directory / "state",
@@ -92,7 +95,7 @@ def settings_of(directory: Path, cache_dir: Path, plan: RunbooksPlan) -> Setting
         streams={STREAM: StreamSettings()},
         fleet=FleetSettings(rate=plan.rate, journal=directory / "journal.ndjson"),
         dlq=DlqSettings(patches_dir=_CHECKOUT / "patches"),
-        dagster=DagsterSettings(ui_port=ui_port, code_server_port=ui_port + 1, load_interval_seconds=15),
+        dagster=own_dagster(load_interval_seconds=15),
     )
 
 

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-
 import pytest
 
-from tests.support.processes import command
+from tests.support.drills import held_outcome
 
 pytestmark = [pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def test_one_of_three_brokers_killed_goes_on_two_spool_and_nothing_is_lost_or_doubled() -> None:
-    done = subprocess.run(
-        command("drill", "broker-crash", "--rate", "200", "--seconds", "5", "--json"),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=850,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome["held"]
+    outcome = held_outcome("broker-crash", "--rate", "200", "--seconds", "5", timeout_seconds=850)
     assert len(outcome["claims"]) == 6
     (judged,) = [step for step in outcome["steps"] if "lost" in step]
     assert judged["sent"] > 1_000

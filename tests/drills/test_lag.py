@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from iot_platform.drills.lag import SLOWED, LagPlan, settings_of
 from iot_platform.drills.plots import Event, Sample, svg_plot, text_plot
 from iot_platform.faultpoints import arm, is_armed
 from iot_platform.settings import load_settings
-from tests.support.processes import command
+from tests.support.drills import held_outcome
 
 SAMPLES = [Sample(second, 100 * min(second, 100 - second), 1 + (second >= 40)) for second in range(100)]
 EVENTS = [Event(5, "slow <here>"), Event(40, "a second one")]
@@ -64,10 +62,6 @@ def test_validators_are_as_slow_as_the_drills_own_file_says_now(
 @pytest.mark.timeout(1_500)
 def test_lag_comes_and_goes_with_the_number_of_validators_and_nothing_is_lost(tmp_path: Path) -> None:
     plot = tmp_path / "lag.svg"
-    line = command("drill", "lag", "--json", "--plot", str(plot))
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=1_400)
-    assert done.returncode == 0, done.stdout + done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome["held"]
+    outcome = held_outcome("lag", "--plot", str(plot), timeout_seconds=1_400)
     assert len(outcome["claims"]) == 8
     assert ET.parse(plot).getroot().tag.endswith("svg")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +12,7 @@ from iot_platform.drills.morning import CAUSES
 from iot_platform.drills.telling import Told, named_rightly, told_of
 from iot_platform.report import facts
 from iot_platform.stream.sources.troubles import TROUBLES
-from tests.support.processes import command
+from tests.support.drills import held_outcome
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -69,10 +67,5 @@ def test_the_drill_knows_a_cause_of_every_trouble_that_the_fleet_makes() -> None
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
 def test_each_troublemaker_is_named_what_can_be_is_mended_and_a_real_device_is_told_rightly() -> None:
-    done = subprocess.run(
-        command("drill", "morning", "--json"), capture_output=True, text=True, check=False, timeout=1_750
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome["held"]
+    outcome = held_outcome("morning", timeout_seconds=1_750)
     assert len(outcome["claims"]) == 10

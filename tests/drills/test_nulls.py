@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from iot_platform.drills.installation import environment_of, own_directory
 from iot_platform.drills.nulls import NullsPlan, settings_of, write_fleet
 from iot_platform.settings import load_settings
-from tests.support.processes import command
+from tests.support.drills import held_outcome
 
 
 def test_the_fleet_is_what_the_drills_own_file_says_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,8 +31,5 @@ def test_the_fleet_is_what_the_drills_own_file_says_now(tmp_path: Path, monkeypa
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_half_of_the_fields_missing_is_told_within_a_minute_with_its_cause_and_is_over_after_it() -> None:
-    done = subprocess.run(command("drill", "nulls", "--json"), capture_output=True, text=True, check=False, timeout=850)
-    assert done.returncode == 0, done.stdout + done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome["held"]
+    outcome = held_outcome("nulls", timeout_seconds=850)
     assert len(outcome["claims"]) == 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 
 import pytest
@@ -11,7 +10,7 @@ from iot_platform.drills.installation import Answer
 from iot_platform.drills.runbooks import Page, commands_of, filled, read_pages, useful
 from tests.cli.test_commands_in_texts import PROJECT
 from tests.support.command_lines import refused
-from tests.support.processes import command
+from tests.support.drills import held_outcome
 
 FOLDER = PROJECT / "docs" / "runbooks"
 
@@ -70,10 +69,5 @@ def test_an_answer_is_useful_when_it_says_something_and_is_no_refusal(answer: An
 @pytest.mark.long
 @pytest.mark.timeout(1_800)
 def test_every_command_of_every_page_answers_where_something_is_wrong() -> None:
-    done = subprocess.run(
-        command("drill", "runbooks", "--json"), capture_output=True, text=True, check=False, timeout=1_750
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome["held"]
+    outcome = held_outcome("runbooks", timeout_seconds=1_750)
     assert len(outcome["claims"]) == len(read_pages(FOLDER)) + 3
