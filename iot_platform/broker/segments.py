@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from iot_platform.broker.cluster import kafka_dir
@@ -28,14 +29,10 @@ class Written:
     marker_bytes: int = 0
 
     def __add__(self, other: Written) -> Written:
-        return Written(*(mine + its for mine, its in zip(_parts(self), _parts(other), strict=True)))
+        return Written(*map(operator.add, astuple(self), astuple(other)))
 
     def __sub__(self, other: Written) -> Written:
-        return Written(*(mine - its for mine, its in zip(_parts(self), _parts(other), strict=True)))
-
-
-def _parts(one: Written) -> tuple[int, int, int, int, int]:
-    return one.batches, one.records, one.record_bytes, one.markers, one.marker_bytes
+        return Written(*map(operator.sub, astuple(self), astuple(other)))
 
 
 def written(settings: Settings, topic: str) -> Written:
