@@ -12,7 +12,7 @@ from iot_platform.clock import duration
 from iot_platform.quality.advice import FINDING_ADVICE, NAMES
 from iot_platform.quality.common_cause import cause_of
 from iot_platform.quality.levels import Levels
-from iot_platform.quality.verdict import Verdict, moment, offending, per_cent
+from iot_platform.quality.verdict import Verdict, count_of, moment, offending, per_cent
 
 _FLOWS_FROM_HOURS = 3
 _GIVEN_UP_SECONDS = 7 * 86_400.0
@@ -287,7 +287,3 @@ def named(rows: Sequence[Row], column: str, most: int = 3) -> str:
     names = list(dict.fromkeys(str(row[column]) for row in rows))
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def count_of(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from iot_platform.quality.common_cause import Share, cause_sentence
-from iot_platform.quality.judges import Facts, Row, count_of, named
-from iot_platform.quality.verdict import Verdict, moment, offending, per_cent
+from iot_platform.quality.judges import Facts, Row, named
+from iot_platform.quality.verdict import Verdict, count_of, moment, offending, per_cent
 
 _FEWEST_SENSORS = 3
 _COLUMNS = ("stream", "sensor_id", "field", "location", "schema_version", "readings", "nulls")

@@ -89,3 +89,7 @@ def moment(at: datetime) -> str:
 
 def per_cent(share: float) -> str:
     return f"{100 * share:.3g} %"
+
+
+def count_of(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -49,7 +49,3 @@ def listed(names: Iterable[str], total: int) -> str:
     shown = list(names)[:NAMED]
     more = f" and {total - len(shown):,} more" if total > len(shown) else ""
     return f"{', '.join(shown)}{more}"
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -7,15 +7,17 @@ from datetime import timedelta
 
 from iot_platform.clock import duration
 from iot_platform.quality.levels import Levels
-from iot_platform.quality.verdict import moment
+from iot_platform.quality.verdict import count_of, moment
 from iot_platform.report.figures import Alert, Figures, Pause
-from iot_platform.report.finding import LIGHTS, Finding, count, listed, since_text
+from iot_platform.report.finding import LIGHTS, Finding, listed, since_text
 from iot_platform.watch.alerts.signals import STREAM_STOPPED
 
 
 def unbuilt(figures: Figures, _levels: Mapping[str, Levels]) -> Iterator[Finding]:
     for one in figures.unbuilt:
-        brief = f"{count(one.records, 'record')} of {one.stream} {'is' if one.records == 1 else 'are'} not judged yet"
+        brief = (
+            f"{count_of(one.records, 'record')} of {one.stream} {'is' if one.records == 1 else 'are'} not judged yet"
+        )
         yield Finding(
             "act", f"{brief}: loaded, but in none of the tables of quality.", f"since {one.since}", one.stream,
             "Dagster builds those tables: see whether it runs (`iot-platform status`), start it with `iot-platform up` "
@@ -90,7 +92,7 @@ def alerts(figures: Figures, _levels: Mapping[str, Levels]) -> Iterator[Finding]
         one for one in figures.alerts if one.level == "error" and not (one.resolved_at and one.resolved_at < until)
     ]
     if firing:
-        brief = f"{count(len(firing), 'alert')} of level error {'fires' if len(firing) == 1 else 'fire'}"
+        brief = f"{count_of(len(firing), 'alert')} of level error {'fires' if len(firing) == 1 else 'fire'}"
         streams = sorted({one.stream or "the platform" for one in firing})
         yield Finding(
             "look", f"{brief}, at the end of the period: {listed([one.title for one in firing], len(firing))}.",

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from iot_platform.quality.levels import Levels
-from iot_platform.quality.verdict import TROUBLEMAKERS, moment, per_cent
+from iot_platform.quality.verdict import TROUBLEMAKERS, count_of, moment, per_cent
 from iot_platform.report.figures import Culprit, Figures, Reason
-from iot_platform.report.finding import LIGHTS, NAMED, Finding, Light, Rule, count, listed, since_text
+from iot_platform.report.finding import LIGHTS, NAMED, Finding, Light, Rule, listed, since_text
 from iot_platform.report.flow import alerts, lag, pauses, unbuilt
 from iot_platform.report.period import Period
 
@@ -52,9 +52,9 @@ def judge(figures: Figures, levels: Mapping[str, Levels]) -> Verdict:
 def _unaccounted(figures: Figures, _levels: Mapping[str, Levels]) -> Iterator[Finding]:
     for audit in figures.audits:
         if audit.unaccounted or audit.findings:
-            brief = f"{count(abs(audit.unaccounted), 'record')} of {audit.stream} cannot be accounted for"
+            brief = f"{count_of(abs(audit.unaccounted), 'record')} of {audit.stream} cannot be accounted for"
             yield Finding(
-                "act", f"{brief}, with {count(audit.findings, 'finding')}. {audit.first_finding}".rstrip(),
+                "act", f"{brief}, with {count_of(audit.findings, 'finding')}. {audit.first_finding}".rstrip(),
                 f"as of {moment(audit.taken_at)}", audit.stream,
                 f"`iot-platform audit --stream {audit.stream}` names the step and the offsets.", "accounting", brief,
             )  # fmt: skip
@@ -85,7 +85,7 @@ def _silent(figures: Figures, levels: Mapping[str, Levels]) -> Iterator[Finding]
     if status == "pass":
         return
     names = [one.sensor_id for one in figures.silent]
-    brief = f"{count(figures.silent_total, 'sensor')} {'is' if figures.silent_total == 1 else 'are'} silent"
+    brief = f"{count_of(figures.silent_total, 'sensor')} {'is' if figures.silent_total == 1 else 'are'} silent"
     places = sorted({one.location or "(unknown)" for one in figures.silent})
     yield Finding(
         LIGHTS[status], f"{brief}: {listed(names, figures.silent_total)}.",
@@ -100,7 +100,7 @@ def _odd(figures: Figures, levels: Mapping[str, Levels]) -> Iterator[Finding]:
         return
     first, names = figures.odd[0], list(dict.fromkeys(one.sensor_id for one in figures.odd))
     told = list(dict.fromkeys(f"{one.sensor_id} ({one.name})" for one in figures.odd))
-    brief = f"{count(figures.odd_total, 'sensor')} {'behaves' if figures.odd_total == 1 else 'behave'} oddly"
+    brief = f"{count_of(figures.odd_total, 'sensor')} {'behaves' if figures.odd_total == 1 else 'behave'} oddly"
     places = sorted({one.location or "(unknown)" for one in figures.odd})
     yield Finding(
         LIGHTS[status], f"{brief}, though the readings are valid: {listed(told, max(len(told), figures.odd_total))}.",
@@ -115,7 +115,7 @@ def _nulls(figures: Figures, levels: Mapping[str, Levels]) -> Iterator[Finding]:
     worst, total = figures.null_sensors[0], figures.null_sensors[0].total
     names = list(dict.fromkeys(one.sensor_id for one in figures.null_sensors))
     places = sorted({one.location for one in figures.null_sensors})
-    brief = f"{count(total, 'sensor')} {'leaves' if total == 1 else 'leave'} out fields"
+    brief = f"{count_of(total, 'sensor')} {'leaves' if total == 1 else 'leave'} out fields"
     yield Finding(
         LIGHTS[levels["null_rates"].status(worst.rate)],
         f"{brief} in {per_cent(levels['null_rates'].warn)} of the readings or more; worst is {worst.field} of "
@@ -143,7 +143,7 @@ def _drift(figures: Figures, _levels: Mapping[str, Levels]) -> Iterator[Finding]
     changed = [one for one in figures.drift if one.types_before]
     if changed:
         names = [f"{one.field} ({', '.join(one.types_before)} to {one.json_type})" for one in changed]
-        brief = f"{count(len(changed), 'field')} beyond the contract changed type"
+        brief = f"{count_of(len(changed), 'field')} beyond the contract changed type"
         yield Finding(
             "look", f"{brief}: {listed(names, len(names))}.",
             since_text(min(one.since for one in changed), figures.period),
@@ -161,7 +161,7 @@ def _sentence(figures: Figures, light: Light, findings: list[Finding]) -> str:
         return "There is no data in this period."
     if light == "good":
         assert totals is not None
-        sensors = count(totals.sensors, "sensor")
+        sensors = count_of(totals.sensors, "sensor")
         return f"The data is good: {totals.records:,} records of {sensors}, score {totals.score:g}."
     opening = "The data is not good" if light == "act" else "The data is usable, but look at this"
     if figures.unbuilt:
